@@ -1,0 +1,30 @@
+/**
+ * @file pathways/options.h
+ * Settings by name, so that they can grow without a break.
+ */
+#ifndef PATHWAYS_OPTIONS_H
+#define PATHWAYS_OPTIONS_H
+#include <pathways/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A map of settings. Not to be changed by two threads at once. */
+typedef struct pwy_options pwy_options;
+
+/** An empty map. The caller frees it. @since 0.1 */
+PWY_API pwy_status pwy_options_new(pwy_options **out);
+/** A map from YAML in flow or block form, as in a recipe: "d: 128, layers: 4". PWY_E_FORMAT names the line. @since 0.1 */
+PWY_API pwy_status pwy_options_parse(const char *text, pwy_options **out);
+/** Set one value; the name is checked by whoever takes the options, who knows what is right. Copied. @since 0.1 */
+PWY_API pwy_status pwy_options_set(pwy_options *options, const char *name, const char *value);
+PWY_API pwy_status pwy_options_set_int(pwy_options *options, const char *name, int64_t value);      /**< @since 0.1 */
+PWY_API pwy_status pwy_options_set_number(pwy_options *options, const char *name, double value);    /**< @since 0.1 */
+PWY_API pwy_status pwy_options_set_flag(pwy_options *options, const char *name, int value);         /**< @since 0.1 */
+PWY_API void pwy_options_free(pwy_options *options);                                                /**< NULL allowed. @since 0.1 */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,28 @@
+/**
+ * @file pathways/recipe.h
+ * What to learn, from which files, in one YAML file.
+ */
+#ifndef PATHWAYS_RECIPE_H
+#define PATHWAYS_RECIPE_H
+#include <pathways/status.h>
+#include <pathways/options.h>
+#include <pathways/context.h>
+#include <pathways/registry.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct pwy_recipe pwy_recipe;
+
+/** Reads a recipe and opens its files. Options: `data` (the folder that paths start from), `sources` (flag, true: open the files; false: only the words). Errors name the file, the line and the nearest word. @since 0.1 */
+PWY_API pwy_status pwy_recipe_open(pwy_context *context, const char *path, const pwy_options *options, pwy_recipe **out);
+PWY_API void pwy_recipe_free(pwy_recipe *recipe);                                          /**< NULL allowed. @since 0.1 */
+PWY_API pwy_registry *pwy_recipe_registry(const pwy_recipe *recipe);                       /**< Borrowed. @since 0.1 */
+PWY_API const pwy_options *pwy_recipe_model_options(const pwy_recipe *recipe);             /**< Borrowed; for pwy_model_new. @since 0.1 */
+PWY_API pwy_options *pwy_recipe_train_options(pwy_recipe *recipe);                         /**< Borrowed; for pwy_trainer_new; may be set on. @since 0.1 */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

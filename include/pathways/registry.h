@@ -1,0 +1,62 @@
+/**
+ * @file pathways/registry.h
+ * The task registry: what is to be learned, through which senses, from which files.
+ */
+#ifndef PATHWAYS_REGISTRY_H
+#define PATHWAYS_REGISTRY_H
+#include <pathways/status.h>
+#include <pathways/options.h>
+#include <pathways/context.h>
+#include <pathways/source.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct pwy_registry pwy_registry;
+/** A task; borrowed from its registry, and lives as long. */
+typedef struct pwy_task pwy_task;
+
+typedef enum pwy_task_kind {
+    PWY_CLASSIFY = 0,      /**< one of several labels */
+    PWY_MULTILABEL = 10,   /**< any number of labels */
+    PWY_REGRESS = 20,      /**< a number */
+    PWY_GENERATE = 30      /**< text: the part goes on, or the target is written */
+} pwy_task_kind;
+typedef enum pwy_split { PWY_TRAIN = 0, PWY_VALID = 1, PWY_TEST = 2 } pwy_split;
+
+/** An empty registry. One thread at a time while it is set up. @since 0.1 */
+PWY_API pwy_status pwy_registry_new(pwy_context *context, pwy_registry **out);
+PWY_API void pwy_registry_free(pwy_registry *registry);                                    /**< Lets go; NULL allowed. @since 0.1 */
+/** Adds a task; task may be NULL. PWY_E_EXISTS when the name is taken. @since 0.1 */
+PWY_API pwy_status pwy_registry_add(pwy_registry *registry, const char *name, pwy_task_kind kind, pwy_task **task);
+PWY_API pwy_status pwy_registry_find(const pwy_registry *registry, const char *name, pwy_task **task);   /**< PWY_E_NOT_FOUND names the nearest. @since 0.1 */
+PWY_API int64_t pwy_registry_count(const pwy_registry *registry);                          /**< @since 0.1 */
+PWY_API pwy_task *pwy_registry_at(const pwy_registry *registry, int64_t index);            /**< NULL out of range. @since 0.1 */
+
+PWY_API const char *pwy_task_name(const pwy_task *task);                                   /**< Borrowed. @since 0.1 */
+PWY_API pwy_task_kind pwy_task_get_kind(const pwy_task *task);                             /**< @since 0.1 */
+PWY_API const char *pwy_task_kind_name(pwy_task_kind kind);                                /**< "classify"; NULL for none. @since 0.1 */
+PWY_API pwy_status pwy_task_kind_from_name(const char *name, pwy_task_kind *kind);         /**< @since 0.1 */
+/** A part and its sense: "text", "image", "audio", "bytes", "table", "series". @since 0.1 */
+PWY_API pwy_status pwy_task_add_part(pwy_task *task, const char *part, const char *sense);
+/** The same with the part's own settings, as in a recipe ("record: 1024", "columns: [a, b]"). @since 0.1 */
+PWY_API pwy_status pwy_task_add_part_with(pwy_task *task, const char *part, const char *sense, const pwy_options *settings);
+PWY_API pwy_status pwy_task_add_label(pwy_task *task, const char *label);                  /**< Fixes the labels' order; else they come from the training rows. @since 0.1 */
+PWY_API pwy_status pwy_task_set_weight(pwy_task *task, double weight);                     /**< In the mixture; 1 by default. @since 0.1 */
+PWY_API pwy_status pwy_task_set_metric(pwy_task *task, const char *metric);                /**< accuracy, f1; rmse, mae, r2; bits_per_byte. @since 0.1 */
+/** Reads a split from a file or folder. target: the column that holds the answer, NULL where the form of the file says it.
+ *  options: `columns`, `missing`, `where`, or the recipe's map as a whole; NULL: none. Opens the file now: PWY_E_NOT_FOUND, PWY_E_FORMAT. @since 0.1 */
+PWY_API pwy_status pwy_task_read(pwy_task *task, pwy_split split, const char *path, const char *target, const pwy_options *options);
+PWY_API pwy_status pwy_task_set_source(pwy_task *task, pwy_split split, pwy_source *source);   /**< Holds the source. @since 0.1 */
+PWY_API pwy_status pwy_task_get_source(const pwy_task *task, pwy_split split, pwy_source **source);   /**< Borrowed; PWY_E_NOT_FOUND: none. @since 0.1 */
+PWY_API int64_t pwy_task_part_count(const pwy_task *task);                                 /**< @since 0.1 */
+PWY_API const char *pwy_task_part_name(const pwy_task *task, int64_t index);               /**< NULL out of range. @since 0.1 */
+PWY_API const char *pwy_task_part_sense(const pwy_task *task, int64_t index);              /**< NULL out of range. @since 0.1 */
+PWY_API int64_t pwy_task_label_count(const pwy_task *task);                                /**< @since 0.1 */
+PWY_API const char *pwy_task_label(const pwy_task *task, int64_t index);                   /**< NULL out of range. @since 0.1 */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
