@@ -15,6 +15,8 @@ struct pwy_context {
     pwy_log_fn log; void *log_user; pwy_destroy_fn log_destroy;
     struct pw_decoder *decoders; int n_decoders;
 };
+pwy_status pw_context_make(const char *kernels, int threads, pwy_context **out);   /* kernels NULL: the environment's or the best */
+void pw_context_release(pwy_context *ctx);                         /* one count less; the last frees. NULL allowed */
 pwy_context *pw_context_hold(pwy_context *ctx);                    /* one more count; returns ctx */
 pwy_status pw_context_or_default(pwy_context *ctx, pwy_context **out);   /* holds ctx, or makes a private one for NULL */
 void pw_log(pwy_context *ctx, pwy_log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));   /* calls the log function, on this thread, if there is one */

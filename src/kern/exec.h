@@ -15,6 +15,8 @@ struct pw_exec {
     struct pw_arena *arena;             /* the step's activations; reset by the owner of the step */
     bool train;                         /* keep what backward needs; products by `gemm`. Else products by `matmul`, order fixed */
     uint64_t seed, step;                /* keys of dropout and jitter; see pw_exec_rng */
+    double dropout;                     /* training: rate on the trunk's residual branches; 0: off */
+    int64_t shuffle;                    /* inference: not 0: the routers' choices are permuted by this key, to show what routing is worth */
     double flops;                       /* counted by the products: 2 m n k each */
     struct pw_gemm_trace *trace;        /* NULL: not recorded */
 };
@@ -36,6 +38,7 @@ pwy_status pw_linear_dw(struct pw_exec *x, int rows, int k, int n, const real *i
 /* The trace: shapes in order; replay runs each once by the same kernels on scratch memory and returns seconds. */
 struct pw_gemm_trace *pw_trace_new(void);
 void pw_trace_free(struct pw_gemm_trace *trace);
+pwy_status pw_trace_record(struct pw_gemm_trace *trace, const struct pw_product *list, int n);   /* pw_products does; a list stays together */
 void pw_trace_clear(struct pw_gemm_trace *trace);
 pwy_status pw_trace_replay(struct pw_exec *x, const struct pw_gemm_trace *trace, double *seconds, double *flops);
 /* The same products by one multi-threaded OpenBLAS call each: what the library itself would reach. */

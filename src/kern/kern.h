@@ -1,6 +1,7 @@
 /* The table of kernels: the inner loops that everything above is made of, each a plain loop over contiguous memory,
    compiled once for every instruction set from one source. All variants give the same bits: no sum depends on the
-   width of a register. Chosen at run time; PATHWAYS_KERNELS=reference|avx2|avx512|blas|onednn forces one.
+   width of a register. Chosen at run time; PATHWAYS_KERNELS=reference|avx2|avx512|blas forces one
+   (blas: the best loops here, and BLAS for gemm, as by default).
 
    Order of sums: `matmul` has one chain of fused multiply-adds in the order of k for each output; `sum`, `dot`, `sumsq` and `max`
    have 16 lanes (element i goes to lane i % 16), folded 8, 4, 2, 1. exp and its like are ours, of multiply-adds only. */
@@ -12,14 +13,15 @@
 #include "base/error.h"
 
 struct pw_kern {
-    const char *name;                                               /* "reference", "avx2", "avx512" */
+    const char *name;                                               /* "reference", "blas" (the reference loops and BLAS), "avx2", "avx512" */
     /* y (rows, n) = x (rows, k) w (k, n), or += when add. Row strides ldx, ldw, ldy. Own kernel: bitwise independent of rows, tiles, instruction set. */
     void (*matmul)(int rows, int n, int k, const real *x, int ldx, const real *w, int ldw, real *y, int ldy, bool add);
     /* C (m, n) = op(A) op(B) + beta C, row-major, on the calling thread alone; op transposes when ta, tb. The training product: BLAS where there is one, else reference. */
     void (*gemm)(bool ta, bool tb, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta, real *c, int ldc);
+    void (*transpose)(int rows, int cols, const real *x, int ldx, real *y, int ldy);    /* y (cols, rows) = x (rows, cols) transposed */
     real (*sum)(int n, const real *x);
     real (*dot)(int n, const real *x, const real *y);
-    real (*max)(int n, const real *x);
+    real (*max)(int n, const real *x);                              /* -inf for nothing; passes over NaN */
     void (*axpy)(int n, real a, const real *x, real *y);            /* y += a x */
     void (*scale)(int n, real a, real *x);                          /* x *= a */
     void (*add)(int n, const real *x, real *y);                     /* y += x */
@@ -28,7 +30,7 @@ struct pw_kern {
     void (*log)(int n, const real *x, real *out);
     void (*sigmoid)(int n, const real *x, real *out);
     void (*relu)(int n, const real *x, real *out);
-    void (*softmax)(int n, const real *x, real scale, real *out);   /* of scale * x, in place allowed; returns nothing: n >= 1 */
+    void (*softmax)(int n, const real *x, real scale, real *out);   /* of scale * x, in place allowed, n >= 1. A NaN in x makes all NaN */
     void (*swiglu)(int n, const real *a, const real *b, real *out);                                             /* silu(a) b */
     void (*swiglu_back)(int n, const real *a, const real *b, const real *dout, real *da, real *db);              /* da, db = */
     /* One AdamW pass (Loshchilov and Hutter 2019). lr, corrections and decay already folded: m = b1 m + (1-b1) g s; v likewise; w -= step (m / (sqrt(v) c2 + eps)) + decay w. */

@@ -1,0 +1,46 @@
+/* The tables that this build has, for choose.c; and the parts that they share. Private to src/kern. */
+#ifndef PW_TABLES_H
+#define PW_TABLES_H
+#include "kern/kern.h"
+
+#if defined(__x86_64__) && !defined(PATHWAYS_DOUBLE)
+#define PW_HAVE_AVX 1                   /* avx2.c and avx512.c hold tables: they compute in float alone */
+#endif
+
+enum { PW_LANES = 16 };                 /* of every reduction, on every processor */
+
+extern const struct pw_kern pw_kern_reference;      /* naive loops, and a naive gemm */
+extern const struct pw_kern pw_kern_blas;           /* the same loops with BLAS: where there is no faster table */
+#ifdef PW_HAVE_AVX
+extern const struct pw_kern pw_kern_avx2;
+extern const struct pw_kern pw_kern_avx512;
+#endif
+
+/* cblas_sgemm (dgemm in double) in row-major order; empty products never reach it. */
+void pw_gemm_blas(bool ta, bool tb, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta,
+                  real *c, int ldc);
+/* Sets OpenBLAS's threads for a comparison, and returns what it found. */
+int pw_blas_threads(int threads);
+
+/* Constants of exp and log: minimax fits (Remez) made for these kernels; every table must use the same operations. */
+#define PW_LOG2E 1.44269504088896341f
+#define PW_LN2_HI 0.693147182464599609375f          /* ln 2 as a float, and the rest */
+#define PW_LN2_LO (-1.904654299957768e-09f)
+#define PW_EXP_LOW (-104.0f)                        /* below: 0 */
+#define PW_EXP_HIGH 89.0f                           /* above: inf */
+#define PW_EXP_C0 0.4999999343212932f               /* exp(r) = 1 + r + r^2 (C0 + C1 r + ...), |r| <= ln(2) / 2 */
+#define PW_EXP_C1 0.16666520399042317f
+#define PW_EXP_C2 0.04166839078354834f
+#define PW_EXP_C3 0.008368745108961295f
+#define PW_EXP_C4 0.0013814540176412438f
+#define PW_LOG_C0 0.3333391073656639f               /* log(1 + f) = f + f^2 (-1/2 + f (C0 + C1 f + ...)), 1 + f in sqrt(1/2) .. sqrt(2) */
+#define PW_LOG_C1 (-0.2500133703515817f)
+#define PW_LOG_C2 0.19963063832719044f
+#define PW_LOG_C3 (-0.16577584733324002f)
+#define PW_LOG_C4 0.149147675966271f
+#define PW_LOG_C5 (-0.14267486593963472f)
+#define PW_LOG_C6 0.0870043643214711f
+#define PW_SQRT_HALF_BITS 0x3f3504f3                /* sqrt(1/2) as a float's bits */
+#define PW_LOG_TINY 1.17549435e-38f                 /* below, x is scaled up by 2^25 first */
+#define PW_LOG_SCALE 33554432.0f
+#endif
