@@ -6,6 +6,7 @@
 #include "pathways/registry.h"
 
 struct pw_head_ops;
+struct pw_sense_ops;
 
 struct pw_task_part { char *name; char *sense; struct pw_node *options; };
 
@@ -19,29 +20,73 @@ struct pwy_task {
     double weight;                          /* in the mixture; 1 */
     char *metric;                           /* NULL: the head's default */
     char *missing, *target; struct pw_node *columns;   /* how its files are read */
-    pwy_source *source[3];            /* PWY_TRAIN, PWY_VALID, PWY_TEST; NULL: none */
+    pwy_source *source[3];                  /* PWY_TRAIN, PWY_VALID, PWY_TEST; NULL: none */
+    bool fixed_labels;                      /* given by name, not found in the rows: others are bad rows */
     double mean, spread;                    /* regress: of the training targets */
     int64_t n_train;                        /* rows it learned from */
     int64_t *label_count;                   /* (labels) in training: the baseline is the most common */
-    double wide_scale, trunk_scale;         /* answer = wide_scale * wide + trunk_scale * trunk, chosen on validation; 0, 1 before */
+    double wide_scale, trunk_scale;         /* answer = wide_scale * wide + trunk_scale * trunk; else 0, 1 */
     bool trained;
 };
 
+/* registry.c */
 struct pwy_registry {
     int count;                              /* atomic references */
     pwy_context *ctx;
     struct pwy_task **task; int n, cap;
     struct pw_map *names;
 };
+pwy_status pw_registry_make(pwy_context *ctx, pwy_registry **out);                     /* empty, counted once */
 pwy_registry *pw_registry_hold(pwy_registry *r);
-pwy_status pw_registry_get(const pwy_registry *r, const char *name, struct pwy_task **out);   /* PWY_E_NOT_FOUND names the nearest */
-pwy_status pw_registry_copy(const pwy_registry *r, pwy_registry **out);                       /* tasks with sources held */
-pwy_status pw_registry_to_node(const pwy_registry *r, struct pw_node **out);                  /* for the model file: all but sources */
+void pw_registry_release(pwy_registry *r);                                             /* NULL allowed */
+pwy_status pw_registry_add(pwy_registry *r, const char *name, const struct pw_head_ops *head, struct pwy_task **out);
+/* PWY_E_NOT_FOUND names the nearest. */
+pwy_status pw_registry_get(const pwy_registry *r, const char *name, struct pwy_task **out);
+pwy_status pw_registry_copy(const pwy_registry *r, pwy_registry **out);                /* tasks with sources held */
+
+/* persist.c: for the model file, all but sources. Numbers read back exactly; a node that is not what to_node made is
+   PWY_E_FORMAT. */
+pwy_status pw_registry_to_node(const pwy_registry *r, struct pw_node **out);
 pwy_status pw_registry_from_node(pwy_context *ctx, const struct pw_node *node, pwy_registry **out);
-int pw_task_label(const struct pwy_task *t, const char *label);                               /* index or -1 */
-pwy_status pw_task_want(const struct pwy_task *t, const char *folder, struct pw_want *want, struct pw_want_part *parts /* [n_parts] */);
-/* Goes through the training targets: labels (in order of first appearance; numbers sorted by value when all are numbers), counts, mean and spread. Bad rows are left to the trainer. */
+
+/* task.c. No message of a task's functions names the task: the caller does, by pw_fail_task. */
+pwy_status pw_task_make(pwy_registry *r, const char *name, const struct pw_head_ops *head, struct pwy_task **out);
+void pw_task_release(struct pwy_task *t);
+pwy_status pw_name_check(const char *what, const char *name);     /* what: "task", "part" */
+/* PWY_E_UNSUPPORTED for a sense that has a word but no code yet, PWY_E_ARGUMENT with the nearest for others. */
+pwy_status pw_sense_named(const char *name, const struct pw_sense_ops **out);
+/* settings: the part's map in a recipe without `sense`, copied; NULL: none. Unknown ones: the nearest is named. */
+pwy_status pw_task_add_part(struct pwy_task *t, const char *name, const char *sense, const struct pw_node *settings);
+pwy_status pw_task_add_label(struct pwy_task *t, const char *label);
+pwy_status pw_task_set_weight(struct pwy_task *t, double weight);
+pwy_status pw_task_set_metric(struct pwy_task *t, const char *metric);
+void pw_task_set_source(struct pwy_task *t, pwy_split split, pwy_source *source);      /* takes source's count */
+int pw_task_label(const struct pwy_task *t, const char *label);                        /* index or -1 */
+/* Fills want by what the task knows of its files; parts has room for n_parts. All borrowed from t. */
+pwy_status pw_task_want(const struct pwy_task *t, const char *folder, struct pw_want *want, struct pw_want_part *parts);
+
+/* target.c: goes through the training targets: labels (in order of first appearance; by value when all are numbers),
+   counts, mean and spread. Rows that are PWY_E_DATA are left to the trainer; none that is good is PWY_E_DATA. A failure
+   leaves the task as it was. Rows of generate that bring a target's text make the task one that writes it. */
 pwy_status pw_task_fit_target(struct pwy_task *t);
+/* The label as text, also of a target that was set as a number (then in `room`). NULL: there is none, or several. */
+const char *pw_target_label(const pwy_example *ex, char room[32]);
+
+const char *pw_split_name(pwy_split split);                        /* "train", "valid", "test" */
+/* read.c: one split from what a recipe's train, valid or test says: a path or a map (see pw_source_open). */
+pwy_status pw_task_open(struct pwy_task *t, pwy_split split, const char *folder, const struct pw_node *where);
+pwy_status pw_task_where_check(const struct pwy_task *t, const struct pw_node *where);  /* opens nothing */
+/* ask.c: the same by path, target and options (NULL: none), with what pwy_task_read says of them. */
+pwy_status pw_task_read(struct pwy_task *t, pwy_split split, const char *path, const char *target,
+                        const struct pw_node *options);
+/* Cuts the training rows by a permutation keyed by seed: the first test share, the next valid share, the rest stays.
+   0: that split is not cut; but where there is no valid source either, and ten rows are left, a tenth is. A split that
+   has a source must be 0. */
+struct pw_cut { double test, valid; int64_t seed; };
+pwy_status pw_task_cut(struct pwy_task *t, const struct pw_cut *cut);
+/* What validates when nothing was said: a tenth of train by a fixed seed. Nothing where there is a valid source, no
+   train, or fewer than ten rows. */
+pwy_status pw_task_cut_default(struct pwy_task *t);
 
 /* A goal as the losses take it. */
 struct pw_target { int label; uint8_t *labels; double number; const char *text; };
@@ -50,25 +95,38 @@ struct pw_target { int label; uint8_t *labels; double number; const char *text; 
 struct pw_head_ops {
     const char *name; pwy_task_kind kind;
     const char *metric;                     /* the default */
-    bool reads_out;                         /* answers from one read-out row an example; false: writes, position by position */
+    bool reads_out;                         /* answers from one read-out row an example; false: writes by position */
     int (*outputs)(const struct pwy_task *t);
-    /* The example's target for this task; unknown label, NaN: PWY_E_DATA that lists what would be right. labels: (outputs) zeroed, for multilabel. */
+    /* The example's target for this task; unknown label, NaN: PWY_E_DATA that lists what would be right. out->labels
+       (outputs) is zeroed by the caller, for multilabel. out is untouched on failure. */
     pwy_status (*target)(const struct pwy_task *t, const pwy_example *ex, struct pw_target *out);
     /* rows of outputs (n, outputs) against targets: per-row loss, and gradient times weight[row]. */
-    pwy_status (*loss)(struct pw_exec *x, const struct pwy_task *t, int n, const real *out, const struct pw_target *targets, const real *weight, double *loss, real *dout);
-    /* The fused outputs (outputs) into scores: probabilities, or the number in its unit. In place. */
+    pwy_status (*loss)(struct pw_exec *x, const struct pwy_task *t, int n, const real *out,
+                       const struct pw_target *targets, const real *weight, double *loss, real *dout);
+    /* The fused outputs (outputs) into scores: probabilities, or the number in its unit. In place.
+       loss and answer are NULL where reads_out is false: they are the writer's. */
     void (*answer)(const struct pwy_task *t, const struct pw_kern *k, real *out);
 };
 extern const struct pw_head_ops *const pw_heads[];                 /* ended by NULL */
+extern const struct pw_head_ops pw_head_classify, pw_head_multilabel, pw_head_regress, pw_head_generate;
+const struct pw_head_ops *pw_head_of(pwy_task_kind kind);          /* NULL: none */
+/* PWY_E_UNSUPPORTED for a kind that has a word but no head yet, PWY_E_ARGUMENT with the nearest for others. */
+pwy_status pw_head_named(const char *name, const struct pw_head_ops **out);
+/* PWY_E_DATA: "label 'maybe' is not one of ham, spam", with the row's file and line; long lists are cut. */
+pwy_status pw_label_unknown(const struct pwy_task *t, const pwy_example *ex, const char *label);
+/* pw_fail(PWY_E_DATA) with the place that the example was read from. */
+pwy_status pw_target_fail(const pwy_example *ex, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Metrics: accumulate answers against targets, in order; listed in task/metric.c. */
+/* Metrics: accumulate answers against targets, in order; listed in task/metric.c, which says what each one means. */
 struct pw_metric;
-pwy_status pw_metric_new(const struct pwy_task *t, struct pw_metric **out);       /* by the task's metric name; unknown: PWY_E_ARGUMENT with the list for that kind */
-void pw_metric_free(struct pw_metric *m);
+pwy_status pw_metric_check(const struct pw_head_ops *head, const char *name);     /* unknown: lists that kind's */
+pwy_status pw_metric_new(const struct pwy_task *t, struct pw_metric **out);       /* by the task's metric; borrows t */
+void pw_metric_free(struct pw_metric *m);                          /* NULL allowed */
 pwy_status pw_metric_add(struct pw_metric *m, const real *scores, const struct pw_target *target);
-void pw_metric_add_text(struct pw_metric *m, double nats, int64_t bytes, const char *text);   /* generate: loss of a text; bytes counted for the order-0 baseline */
-double pw_metric_score(const struct pw_metric *m);
-double pw_metric_baseline(const struct pw_metric *m);              /* of always answering the most common training label, the mean, or the order-0 entropy of the bytes seen */
+/* generate: a text's loss in nats, and its bytes, which are also counted for the baseline. */
+void pw_metric_add_text(struct pw_metric *m, double nats, int64_t bytes, const char *text);
+double pw_metric_score(const struct pw_metric *m);                 /* NaN before the first example */
+double pw_metric_baseline(const struct pw_metric *m);              /* of one fixed answer, by the training rows */
 int64_t pw_metric_count(const struct pw_metric *m);
 const char *pw_metric_name(const struct pw_metric *m);
 bool pw_metric_higher_is_better(const struct pw_metric *m);

@@ -1,0 +1,178 @@
+/* pathways/registry.h: checks arguments, calls down, names the task in the error. */
+#include <stdlib.h>
+#include <string.h>
+#include "task/task.h"
+
+static pwy_status null(const char *function, const char *what)
+{
+    return pw_fail(PWY_E_ARGUMENT, "%s: %s is NULL", function, what);
+}
+
+static pwy_status of_task(const pwy_task *task, pwy_status status)
+{
+    return status == PWY_OK || status == PWY_E_NOMEM ? status : pw_fail_task(task->name);
+}
+
+static bool split_is(pwy_split split)
+{
+    return split == PWY_TRAIN || split == PWY_VALID || split == PWY_TEST;
+}
+
+/* --- the registry --- */
+
+pwy_status pwy_registry_new(pwy_context *context, pwy_registry **out)
+{
+    if (out == NULL) return null("pwy_registry_new", "out");
+    return pw_registry_make(context, out);
+}
+
+void pwy_registry_free(pwy_registry *registry)
+{
+    pw_registry_release(registry);
+}
+
+pwy_status pwy_registry_add(pwy_registry *registry, const char *name, pwy_task_kind kind, pwy_task **task)
+{
+    if (registry == NULL || name == NULL) return null("pwy_registry_add", registry == NULL ? "registry" : "name");
+    const struct pw_head_ops *head = pw_head_of(kind);
+    if (head == NULL)
+        return pw_fail(PWY_E_ARGUMENT, "task '%s': %d is no kind; PWY_CLASSIFY is one", name, (int)kind);
+    return pw_registry_add(registry, name, head, task);
+}
+
+pwy_status pwy_registry_find(const pwy_registry *registry, const char *name, pwy_task **task)
+{
+    if (registry == NULL || name == NULL || task == NULL)
+        return null("pwy_registry_find", registry == NULL ? "registry" : name == NULL ? "name" : "task");
+    return pw_registry_get(registry, name, task);
+}
+
+int64_t pwy_registry_count(const pwy_registry *registry)
+{
+    return registry != NULL ? registry->n : 0;
+}
+
+pwy_task *pwy_registry_at(const pwy_registry *registry, int64_t index)
+{
+    return registry != NULL && index >= 0 && index < registry->n ? registry->task[index] : NULL;
+}
+
+/* --- what a task is --- */
+
+const char *pwy_task_name(const pwy_task *task)
+{
+    return task != NULL ? task->name : NULL;
+}
+
+pwy_task_kind pwy_task_get_kind(const pwy_task *task)
+{
+    return task != NULL ? task->head->kind : PWY_CLASSIFY;
+}
+
+const char *pwy_task_kind_name(pwy_task_kind kind)
+{
+    const struct pw_head_ops *head = pw_head_of(kind);
+    return head != NULL ? head->name : NULL;
+}
+
+pwy_status pwy_task_kind_from_name(const char *name, pwy_task_kind *kind)
+{
+    const struct pw_head_ops *head;
+    if (name == NULL || kind == NULL) return null("pwy_task_kind_from_name", name == NULL ? "name" : "kind");
+    PW_TRY(pw_head_named(name, &head));
+    *kind = head->kind;
+    return PWY_OK;
+}
+
+int64_t pwy_task_part_count(const pwy_task *task)
+{
+    return task != NULL ? task->n_parts : 0;
+}
+
+const char *pwy_task_part_name(const pwy_task *task, int64_t index)
+{
+    return index >= 0 && index < pwy_task_part_count(task) ? task->parts[index].name : NULL;
+}
+
+const char *pwy_task_part_sense(const pwy_task *task, int64_t index)
+{
+    return index >= 0 && index < pwy_task_part_count(task) ? task->parts[index].sense : NULL;
+}
+
+int64_t pwy_task_label_count(const pwy_task *task)
+{
+    return task != NULL ? pw_map_count(task->labels) : 0;
+}
+
+const char *pwy_task_label(const pwy_task *task, int64_t index)
+{
+    return index >= 0 && index < pwy_task_label_count(task) ? pw_map_key(task->labels, index) : NULL;
+}
+
+/* --- setting it up --- */
+
+static pwy_status not_yet(const pwy_task *task)
+{
+    if (!task->trained) return PWY_OK;
+    return pw_fail(PWY_E_STATE, "it has been trained: its parts cannot be changed");
+}
+
+pwy_status pwy_task_add_part(pwy_task *task, const char *part, const char *sense)
+{
+    return pwy_task_add_part_with(task, part, sense, NULL);
+}
+
+pwy_status pwy_task_add_part_with(pwy_task *task, const char *part, const char *sense, const pwy_options *settings)
+{
+    if (task == NULL || part == NULL || sense == NULL)
+        return null("pwy_task_add_part", task == NULL ? "task" : part == NULL ? "part" : "sense");
+    pwy_status status = not_yet(task);
+    if (status == PWY_OK) status = pw_task_add_part(task, part, sense, settings != NULL ? settings->map : NULL);
+    return of_task(task, status);
+}
+
+pwy_status pwy_task_add_label(pwy_task *task, const char *label)
+{
+    if (task == NULL || label == NULL) return null("pwy_task_add_label", task == NULL ? "task" : "label");
+    return of_task(task, pw_task_add_label(task, label));
+}
+
+pwy_status pwy_task_set_weight(pwy_task *task, double weight)
+{
+    if (task == NULL) return null("pwy_task_set_weight", "task");
+    return of_task(task, pw_task_set_weight(task, weight));
+}
+
+pwy_status pwy_task_set_metric(pwy_task *task, const char *metric)
+{
+    if (task == NULL || metric == NULL) return null("pwy_task_set_metric", task == NULL ? "task" : "metric");
+    return of_task(task, pw_task_set_metric(task, metric));
+}
+
+/* --- its rows --- */
+
+pwy_status pwy_task_read(pwy_task *task, pwy_split split, const char *path, const char *target,
+                         const pwy_options *options)
+{
+    if (task == NULL) return null("pwy_task_read", "task");
+    if (!split_is(split)) return of_task(task, pw_fail(PWY_E_ARGUMENT, "%d is no split; PWY_TRAIN is one", (int)split));
+    return of_task(task, pw_task_read(task, split, path, target, options != NULL ? options->map : NULL));
+}
+
+pwy_status pwy_task_set_source(pwy_task *task, pwy_split split, pwy_source *source)
+{
+    if (task == NULL || source == NULL) return null("pwy_task_set_source", task == NULL ? "task" : "source");
+    if (!split_is(split)) return of_task(task, pw_fail(PWY_E_ARGUMENT, "%d is no split; PWY_TRAIN is one", (int)split));
+    pw_task_set_source(task, split, pw_source_hold(source));
+    return PWY_OK;
+}
+
+pwy_status pwy_task_get_source(const pwy_task *task, pwy_split split, pwy_source **source)
+{
+    if (task == NULL || source == NULL) return null("pwy_task_get_source", task == NULL ? "task" : "source");
+    if (!split_is(split)) return of_task(task, pw_fail(PWY_E_ARGUMENT, "%d is no split; PWY_TRAIN is one", (int)split));
+    if (task->source[split] == NULL)
+        return of_task(task, pw_fail(PWY_E_NOT_FOUND, "it has no %s rows", pw_split_name(split)));
+    *source = task->source[split];
+    return PWY_OK;
+}

@@ -1,0 +1,287 @@
+/* The registry as a tree of settings, for the model file, and back. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/num.h"
+#include "task/task.h"
+
+/* --- to --- */
+
+/* A text, always quoted, so that "1" stays a text; NULL: left out. */
+static pwy_status put_text(struct pw_node *map, const char *key, const char *text)
+{
+    struct pw_node *node;
+    if (text == NULL) return PWY_OK;
+    PW_NEED(node = pw_node_text(text, true));
+    return pw_node_put(map, key, node);
+}
+
+static pwy_status put_plain(struct pw_node *map, const char *key, const char *text)
+{
+    struct pw_node *node;
+    PW_NEED(node = pw_node_text(text, false));
+    return pw_node_put(map, key, node);
+}
+
+static pwy_status put_number(struct pw_node *map, const char *key, double number)
+{
+    char text[40];
+    pw_format_double(text, sizeof text, number);
+    return put_plain(map, key, text);
+}
+
+static pwy_status put_int(struct pw_node *map, const char *key, int64_t number)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)number);
+    return put_plain(map, key, text);
+}
+
+static pwy_status put_copy(struct pw_node *map, const char *key, const struct pw_node *value)
+{
+    struct pw_node *copy;
+    if (value == NULL) return PWY_OK;
+    PW_NEED(copy = pw_node_copy(value));
+    return pw_node_put(map, key, copy);
+}
+
+/* A new list or map below `map`, owned by it. */
+static pwy_status put_new(struct pw_node *map, const char *key, enum pw_node_kind kind, struct pw_node **out)
+{
+    struct pw_node *node;
+    PW_NEED(node = pw_node_new(kind));
+    PW_TRY(pw_node_put(map, key, node));
+    *out = node;
+    return PWY_OK;
+}
+
+static pwy_status add_text(struct pw_node *list, const char *text, bool quoted)
+{
+    struct pw_node *node;
+    PW_NEED(node = pw_node_text(text, quoted));
+    return pw_node_add(list, node);
+}
+
+static pwy_status put_parts(struct pw_node *map, const struct pwy_task *t)
+{
+    struct pw_node *parts, *part;
+    PW_TRY(put_new(map, "parts", PW_MAP, &parts));
+    for (int p = 0; p < t->n_parts; p++) {
+        PW_TRY(put_new(parts, t->parts[p].name, PW_MAP, &part));
+        PW_TRY(put_text(part, "sense", t->parts[p].sense));
+        PW_TRY(put_copy(part, "settings", t->parts[p].options));
+    }
+    return PWY_OK;
+}
+
+static pwy_status put_labels(struct pw_node *map, const struct pwy_task *t)
+{
+    struct pw_node *labels, *counts;
+    int64_t n = pw_map_count(t->labels);
+    char text[24];
+    PW_TRY(put_new(map, "labels", PW_LIST, &labels));
+    for (int64_t i = 0; i < n; i++) PW_TRY(add_text(labels, pw_map_key(t->labels, i), true));
+    if (t->label_count == NULL) return PWY_OK;
+    PW_TRY(put_new(map, "label_count", PW_LIST, &counts));
+    for (int64_t i = 0; i < n; i++) {
+        snprintf(text, sizeof text, "%lld", (long long)t->label_count[i]);
+        PW_TRY(add_text(counts, text, false));
+    }
+    return PWY_OK;
+}
+
+static pwy_status put_settings(struct pw_node *map, const struct pwy_task *t)
+{
+    PW_TRY(put_text(map, "kind", t->head->name));
+    PW_TRY(put_parts(map, t));
+    PW_TRY(put_text(map, "target", t->target));
+    PW_TRY(put_copy(map, "columns", t->columns));
+    PW_TRY(put_text(map, "missing", t->missing));
+    PW_TRY(put_text(map, "metric", t->metric));
+    return put_number(map, "weight", t->weight);
+}
+
+static pwy_status put_fitted(struct pw_node *map, const struct pwy_task *t)
+{
+    if (t->head->kind == PWY_CLASSIFY || t->head->kind == PWY_MULTILABEL) PW_TRY(put_labels(map, t));
+    PW_TRY(put_plain(map, "fixed_labels", t->fixed_labels ? "true" : "false"));
+    PW_TRY(put_number(map, "mean", t->mean));
+    PW_TRY(put_number(map, "spread", t->spread));
+    PW_TRY(put_int(map, "n_train", t->n_train));
+    PW_TRY(put_number(map, "wide_scale", t->wide_scale));
+    PW_TRY(put_number(map, "trunk_scale", t->trunk_scale));
+    return put_plain(map, "trained", t->trained ? "true" : "false");
+}
+
+static pwy_status put_tasks(struct pw_node *map, const pwy_registry *r)
+{
+    struct pw_node *task;
+    for (int i = 0; i < r->n; i++) {
+        PW_TRY(put_new(map, r->task[i]->name, PW_MAP, &task));
+        PW_TRY(put_settings(task, r->task[i]));
+        PW_TRY(put_fitted(task, r->task[i]));
+    }
+    return PWY_OK;
+}
+
+pwy_status pw_registry_to_node(const pwy_registry *r, struct pw_node **out)
+{
+    struct pw_node *map;
+    PW_NEED(map = pw_node_new(PW_MAP));
+    pwy_status status = put_tasks(map, r);
+    if (status == PWY_OK) *out = map;
+    else pw_node_free(map);
+    return status;
+}
+
+/* --- from --- */
+
+/* What is read of a task's map by table; texts are borrowed by nobody and freed after. */
+struct saved {
+    char *kind, *target, *missing, *metric;
+    const struct pw_node *parts, *columns, *labels, *label_count;
+    double weight, mean, spread, wide_scale, trunk_scale;
+    int64_t n_train;
+    bool fixed_labels, trained;
+};
+#define FIELD(name, type, min, max) {#name, type, offsetof(struct saved, name), min, max}
+static const struct pw_option saved_options[] = {
+    FIELD(kind, PW_OPT_TEXT, 0, 0), FIELD(parts, PW_OPT_NODE, 0, 0), FIELD(target, PW_OPT_TEXT, 0, 0),
+    FIELD(columns, PW_OPT_NODE, 0, 0), FIELD(missing, PW_OPT_TEXT, 0, 0), FIELD(metric, PW_OPT_TEXT, 0, 0),
+    FIELD(weight, PW_OPT_NUMBER, 0, HUGE_VAL), FIELD(labels, PW_OPT_NODE, 0, 0), FIELD(label_count, PW_OPT_NODE, 0, 0),
+    FIELD(fixed_labels, PW_OPT_FLAG, 0, 0), FIELD(mean, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL),
+    FIELD(spread, PW_OPT_NUMBER, 0, HUGE_VAL), FIELD(n_train, PW_OPT_INT, 0, 9e18),
+    FIELD(wide_scale, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL), FIELD(trunk_scale, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL),
+    FIELD(trained, PW_OPT_FLAG, 0, 0), {0}
+};
+
+static bool is_list(const struct pw_node *node)
+{
+    if (node == NULL || node->kind != PW_LIST) return false;
+    for (int i = 0; i < node->n; i++)
+        if (node->item[i]->kind != PW_SCALAR) return false;
+    return true;
+}
+
+static pwy_status read_parts(struct pwy_task *t, const struct pw_node *parts)
+{
+    if (parts == NULL || parts->kind != PW_MAP) return pw_fail(PWY_E_FORMAT, "'parts' is missing or no map");
+    for (int p = 0; p < parts->n; p++) {
+        const struct pw_node *sense = pw_node_get(parts->item[p], "sense");
+        if (sense == NULL || sense->kind != PW_SCALAR)
+            return pw_fail(PWY_E_FORMAT, "part '%s' has no sense", parts->key[p]);
+        PW_TRY(pw_task_add_part(t, parts->key[p], sense->text, pw_node_get(parts->item[p], "settings")));
+    }
+    return PWY_OK;
+}
+
+static pwy_status read_counts(struct pwy_task *t, const struct pw_node *counts)
+{
+    int64_t n = pw_map_count(t->labels);
+    if (counts == NULL) return PWY_OK;
+    if (!is_list(counts) || counts->n != n)
+        return pw_fail(PWY_E_FORMAT, "'label_count' is not a list of %lld", (long long)n);
+    PW_NEED(t->label_count = pw_calloc((size_t)n + 1, sizeof *t->label_count));
+    for (int64_t i = 0; i < n; i++) {
+        const char *text = counts->item[i]->text;
+        if (!pw_parse_int(text, strlen(text), &t->label_count[i]) || t->label_count[i] < 0)
+            return pw_fail(PWY_E_FORMAT, "'label_count' has '%.40s'", text);
+    }
+    return PWY_OK;
+}
+
+static pwy_status read_labels(struct pwy_task *t, const struct saved *s)
+{
+    if (s->labels == NULL) return PWY_OK;
+    if (!is_list(s->labels)) return pw_fail(PWY_E_FORMAT, "'labels' is not a list of texts");
+    for (int i = 0; i < s->labels->n; i++) PW_TRY(pw_task_add_label(t, s->labels->item[i]->text));
+    return read_counts(t, s->label_count);
+}
+
+static pwy_status check_numbers(const struct saved *s)
+{
+    if (!isfinite(s->weight) || s->weight <= 0) return pw_fail(PWY_E_FORMAT, "'weight' %g is not above 0", s->weight);
+    if (!isfinite(s->spread) || s->spread <= 0) return pw_fail(PWY_E_FORMAT, "'spread' %g is not above 0", s->spread);
+    if (!isfinite(s->mean) || !isfinite(s->wide_scale) || !isfinite(s->trunk_scale))
+        return pw_fail(PWY_E_FORMAT, "'mean', 'wide_scale' or 'trunk_scale' is not a finite number");
+    return PWY_OK;
+}
+
+static pwy_status copy_text(char **to, const char *from)
+{
+    if (from != NULL) PW_NEED(*to = pw_strdup(from));
+    return PWY_OK;
+}
+
+static pwy_status read_texts(struct pwy_task *t, const struct saved *s)
+{
+    PW_TRY(copy_text(&t->target, s->target));
+    PW_TRY(copy_text(&t->missing, s->missing));
+    if (s->metric != NULL) PW_TRY(pw_task_set_metric(t, s->metric));
+    if (s->columns == NULL) return PWY_OK;
+    if (!is_list(s->columns)) return pw_fail(PWY_E_FORMAT, "'columns' is not a list of names");
+    PW_NEED(t->columns = pw_node_copy(s->columns));
+    return PWY_OK;
+}
+
+static pwy_status fill_task(struct pwy_task *t, const struct saved *s)
+{
+    PW_TRY(check_numbers(s));
+    PW_TRY(read_parts(t, s->parts));
+    PW_TRY(read_texts(t, s));
+    PW_TRY(read_labels(t, s));
+    t->weight = s->weight;
+    t->mean = s->mean;
+    t->spread = s->spread;
+    t->n_train = s->n_train;
+    t->wide_scale = s->wide_scale;
+    t->trunk_scale = s->trunk_scale;
+    t->fixed_labels = s->fixed_labels;
+    t->trained = s->trained;
+    return PWY_OK;
+}
+
+static pwy_status add_saved(pwy_registry *r, const char *name, const struct saved *s)
+{
+    const struct pw_head_ops *head;
+    struct pwy_task *t;
+    if (s->kind == NULL) return pw_fail(PWY_E_FORMAT, "'kind' is missing");
+    PW_TRY(pw_head_named(s->kind, &head));
+    PW_TRY(pw_registry_add(r, name, head, &t));
+    return fill_task(t, s);
+}
+
+/* A fault is the file's, whatever the function that found it calls it; a kind or sense that this build lacks is not. */
+static pwy_status blame_file(const char *name, pwy_status status)
+{
+    pw_fail_task(name);
+    if (status == PWY_E_NOMEM || status == PWY_E_UNSUPPORTED || status == PWY_E_FORMAT) return status;
+    char *text = pw_strdup(pwy_error_message());
+    PW_NEED(text);
+    status = pw_fail(PWY_E_FORMAT, "%s", text);
+    free(text);
+    return status;
+}
+
+static pwy_status read_task(pwy_registry *r, const char *name, const struct pw_node *map)
+{
+    struct saved s = {.weight = 1, .spread = 1, .trunk_scale = 1};
+    if (map->kind != PW_MAP) return pw_fail(PWY_E_FORMAT, "task '%s' is no map", name);
+    pwy_status status = pw_options_read(map, "task", saved_options, &s);
+    if (status == PWY_OK) status = add_saved(r, name, &s);
+    pw_options_release(saved_options, &s);
+    return status == PWY_OK ? PWY_OK : blame_file(name, status);
+}
+
+pwy_status pw_registry_from_node(pwy_context *ctx, const struct pw_node *node, pwy_registry **out)
+{
+    pwy_registry *r;
+    pwy_status status = PWY_OK;
+    if (node == NULL || node->kind != PW_MAP) return pw_fail(PWY_E_FORMAT, "the tasks are no map");
+    PW_TRY(pw_registry_make(ctx, &r));
+    for (int i = 0; i < node->n && status == PWY_OK; i++) status = read_task(r, node->key[i], node->item[i]);
+    if (status == PWY_OK) *out = r;
+    else pw_registry_release(r);
+    return status;
+}

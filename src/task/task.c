@@ -1,0 +1,228 @@
+/* One task: its parts, labels and settings. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sense/sense.h"
+#include "task/task.h"
+
+enum { NAME_MAX_BYTES = 200 };
+
+/* Names stand in the names of tensors, on command lines ("part=value") and in messages. */
+pwy_status pw_name_check(const char *what, const char *name)
+{
+    size_t len = strlen(name);
+    if (len == 0) return pw_fail(PWY_E_ARGUMENT, "a %s needs a name that is not empty", what);
+    if (len > NAME_MAX_BYTES)
+        return pw_fail(PWY_E_ARGUMENT, "a %s's name has %zu bytes; at most %d are right", what, len, NAME_MAX_BYTES);
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)name[i] < 32 || strchr("/=*\x7f", name[i]) != NULL)
+            return pw_fail(PWY_E_ARGUMENT, "%s '%s': a name cannot have '/', '=', '*' or control characters", what,
+                           name);
+    return PWY_OK;
+}
+
+pwy_status pw_task_make(pwy_registry *r, const char *name, const struct pw_head_ops *head, struct pwy_task **out)
+{
+    struct pwy_task *t;
+    PW_NEED(t = pw_calloc(1, sizeof *t));
+    t->registry = r;
+    t->head = head;
+    t->weight = t->spread = t->trunk_scale = 1;
+    t->name = pw_strdup(name);
+    t->labels = pw_map_new();
+    if (t->name == NULL || t->labels == NULL) {
+        pw_task_release(t);
+        return PWY_E_NOMEM;
+    }
+    *out = t;
+    return PWY_OK;
+}
+
+void pw_task_release(struct pwy_task *t)
+{
+    for (int p = 0; p < t->n_parts; p++) {
+        free(t->parts[p].name);
+        free(t->parts[p].sense);
+        pw_node_free(t->parts[p].options);
+    }
+    for (int s = 0; s < 3; s++)
+        if (t->source[s] != NULL) pw_source_release(t->source[s]);
+    free(t->parts);
+    pw_map_free(t->labels);
+    pw_node_free(t->columns);
+    free(t->label_count);
+    free(t->missing);
+    free(t->target);
+    free(t->metric);
+    free(t->name);
+    free(t);
+}
+
+/* --- parts --- */
+
+static const char *const reserved[] = {"target", "table", "files", "where", NULL};
+static const char *const reader_words[] = {"column", "columns", "path", "record", NULL};
+
+static bool listed(const char *word, const char *const *list)
+{
+    while (*list != NULL && strcmp(*list, word) != 0) list++;
+    return *list != NULL;
+}
+
+static pwy_status part_name_check(const struct pwy_task *t, const char *name)
+{
+    PW_TRY(pw_name_check("part", name));
+    if (listed(name, reserved))
+        return pw_fail(PWY_E_ARGUMENT, "a part cannot be called '%s': target, table, files and where are taken", name);
+    for (int p = 0; p < t->n_parts; p++)
+        if (strcmp(t->parts[p].name, name) == 0)
+            return pw_fail(PWY_E_EXISTS, "the task has a part '%s' already", name);
+    return PWY_OK;
+}
+
+/* Names of the senses, for the nearest one; room for `cap` with the NULL behind them. */
+static void sense_names(const char **words, int cap)
+{
+    int n = 0;
+    for (; pw_senses[n] != NULL && n < cap - 1; n++) words[n] = pw_senses[n]->name;
+    words[n] = NULL;
+}
+
+pwy_status pw_sense_named(const char *name, const struct pw_sense_ops **out)
+{
+    const char *words[32];
+    const struct pw_sense_ops *ops = pw_sense_find(name);
+    if (ops != NULL) {
+        *out = ops;
+        return PWY_OK;
+    }
+    if (strcmp(name, "video") == 0)
+        return pw_fail(PWY_E_UNSUPPORTED, "sense 'video' is not supported yet");
+    sense_names(words, 32);
+    const char *near = pw_nearest(name, words);
+    if (near != NULL) return pw_fail(PWY_E_ARGUMENT, "there is no sense '%s'; the nearest is '%s'", name, near);
+    return pw_fail(PWY_E_ARGUMENT, "there is no sense '%s'; text, image, audio, bytes, table and series are", name);
+}
+
+static pwy_status setting_unknown(const struct pw_sense_ops *ops, const struct pw_node *at, const char *word)
+{
+    const char *words[64];
+    int n = 0;
+    for (const char *const *w = reader_words; *w != NULL; w++) words[n++] = *w;
+    for (const struct pw_option *o = ops->settings; o != NULL && o->name != NULL && n < 63; o++) words[n++] = o->name;
+    words[n] = NULL;
+    const char *near = pw_nearest(word, words);
+    if (near == NULL)
+        return pw_node_fail(at, PWY_E_ARGUMENT, "sense '%s' has no setting '%s'", ops->name, word);
+    return pw_node_fail(at, PWY_E_ARGUMENT, "sense '%s' has no setting '%s'; the nearest is '%s'", ops->name, word,
+                        near);
+}
+
+static bool setting_known(const struct pw_sense_ops *ops, const char *word)
+{
+    if (listed(word, reader_words)) return true;
+    for (const struct pw_option *o = ops->settings; o != NULL && o->name != NULL; o++)
+        if (strcmp(o->name, word) == 0) return true;
+    return false;
+}
+
+static pwy_status settings_check(const struct pw_sense_ops *ops, const struct pw_node *settings)
+{
+    if (settings == NULL) return PWY_OK;
+    if (settings->kind != PW_MAP)
+        return pw_node_fail(settings, PWY_E_ARGUMENT, "a part's settings are a map, like {column: name}");
+    for (int i = 0; i < settings->n; i++)
+        if (!setting_known(ops, settings->key[i])) return setting_unknown(ops, settings->item[i], settings->key[i]);
+    return PWY_OK;
+}
+
+static pwy_status part_fill(struct pw_task_part *part, const char *name, const char *sense,
+                            const struct pw_node *settings)
+{
+    PW_NEED(part->name = pw_strdup(name));
+    PW_NEED(part->sense = pw_strdup(sense));
+    if (settings != NULL && settings->n > 0) PW_NEED(part->options = pw_node_copy(settings));
+    return PWY_OK;
+}
+
+pwy_status pw_task_add_part(struct pwy_task *t, const char *name, const char *sense, const struct pw_node *settings)
+{
+    const struct pw_sense_ops *ops;
+    struct pw_task_part part = {0};
+    PW_TRY(part_name_check(t, name));
+    PW_TRY(pw_sense_named(sense, &ops));
+    PW_TRY(settings_check(ops, settings));
+    struct pw_task_part *parts = pw_realloc(t->parts, (size_t)t->n_parts + 1, sizeof *parts);
+    PW_NEED(parts);
+    t->parts = parts;
+    if (part_fill(&part, name, sense, settings) != PWY_OK) {
+        free(part.name);
+        free(part.sense);
+        return PWY_E_NOMEM;
+    }
+    t->parts[t->n_parts++] = part;
+    return PWY_OK;
+}
+
+pwy_status pw_task_want(const struct pwy_task *t, const char *folder, struct pw_want *want, struct pw_want_part *parts)
+{
+    for (int p = 0; p < t->n_parts; p++) {
+        const struct pw_sense_ops *ops;
+        PW_TRY(pw_sense_named(t->parts[p].sense, &ops));
+        parts[p] = (struct pw_want_part){t->parts[p].name, ops->takes, t->parts[p].options};
+    }
+    *want = (struct pw_want){.parts = parts, .n_parts = t->n_parts, .kind = t->head->name, .target = t->target,
+                             .columns = t->columns, .missing = t->missing, .folder = folder};
+    return PWY_OK;
+}
+
+/* --- labels and settings --- */
+
+int pw_task_label(const struct pwy_task *t, const char *label)
+{
+    return (int)pw_map_find(t->labels, label, strlen(label));
+}
+
+static bool has_labels(const struct pwy_task *t)
+{
+    return t->head->kind == PWY_CLASSIFY || t->head->kind == PWY_MULTILABEL;
+}
+
+pwy_status pw_task_add_label(struct pwy_task *t, const char *label)
+{
+    if (!has_labels(t))
+        return pw_fail(PWY_E_ARGUMENT, "kind %s has no labels; classify and multilabel have", t->head->name);
+    if (t->trained) return pw_fail(PWY_E_STATE, "its labels are fixed: it has been trained");
+    if (*label == '\0') return pw_fail(PWY_E_ARGUMENT, "a label cannot be empty");
+    if (t->fixed_labels && pw_task_label(t, label) >= 0)
+        return pw_fail(PWY_E_EXISTS, "label '%s' is there already", label);
+    if (!t->fixed_labels && pw_map_count(t->labels) > 0)
+        return pw_fail(PWY_E_STATE, "its labels were found in its training rows already");
+    if (pw_map_add(t->labels, label, strlen(label)) < 0) return PWY_E_NOMEM;
+    t->fixed_labels = true;
+    return PWY_OK;
+}
+
+pwy_status pw_task_set_weight(struct pwy_task *t, double weight)
+{
+    if (!isfinite(weight) || weight <= 0)
+        return pw_fail(PWY_E_ARGUMENT, "weight %g: a number above 0 is right; 1 is usual", weight);
+    t->weight = weight;
+    return PWY_OK;
+}
+
+pwy_status pw_task_set_metric(struct pwy_task *t, const char *metric)
+{
+    char *copy;
+    PW_TRY(pw_metric_check(t->head, metric));
+    PW_NEED(copy = pw_strdup(metric));
+    free(t->metric);
+    t->metric = copy;
+    return PWY_OK;
+}
+
+void pw_task_set_source(struct pwy_task *t, pwy_split split, pwy_source *source)
+{
+    if (t->source[split] != NULL) pw_source_release(t->source[split]);
+    t->source[split] = source;
+}
