@@ -64,7 +64,7 @@ struct pw_sense_ops {
 
 extern const struct pw_sense_ops *const pw_senses[];               /* ended by NULL */
 const struct pw_sense_ops *pw_sense_find(const char *name);        /* NULL: none */
-/* What `open` calls: reads settings (NULL: nothing set) by the sense's table, passing over the readers' words (sense, column, columns, path, record). `what` names the sense in messages. */
+/* What `open` calls: reads settings (NULL: nothing set) by the sense's table, passing over the readers' words (sense, column, columns, path, record) that the table does not have. `what` names the sense in messages. */
 pwy_status pw_sense_options(const struct pw_node *settings, const char *what, const struct pw_option *table, void *into);
 /* text.c: the token embedding (vocab, d) that text shares with writing: parameter "text.embed" N(0, .05). */
 pwy_status pw_text_embedding(struct pw_params *params, pwy_tokenizer *tok, int d, struct pw_param **out);

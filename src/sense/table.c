@@ -20,10 +20,13 @@ const struct pw_sense_ops *pw_sense_find(const char *name)
     return NULL;
 }
 
-/* Words that a part's settings may hold for the readers, and that a sense passes over. */
-static bool is_readers(const char *key)
+/* Words that a part's settings may hold for the readers, and that a sense passes over unless its own table has them. */
+static bool is_readers(const char *key, const struct pw_option *table)
 {
     static const char *const words[] = { "sense", "column", "columns", "path", "record" };
+    for (; table != NULL && table->name != NULL; table++)
+        if (strcmp(key, table->name) == 0)
+            return false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(key, words[i]) == 0)
             return true;
@@ -31,7 +34,7 @@ static bool is_readers(const char *key)
 }
 
 /* The settings without the readers' words; texts are borrowed from `settings`, freed by free_view. */
-static pwy_status make_view(const struct pw_node *settings, struct pw_node *view)
+static pwy_status make_view(const struct pw_node *settings, const struct pw_option *table, struct pw_node *view)
 {
     *view = *settings;
     view->n = 0;
@@ -43,7 +46,7 @@ static pwy_status make_view(const struct pw_node *settings, struct pw_node *view
         return PWY_E_NOMEM;
     }
     for (int i = 0; i < settings->n; i++) {
-        if (is_readers(settings->key[i]))
+        if (is_readers(settings->key[i], table))
             continue;
         view->item[view->n] = settings->item[i];
         view->key[view->n++] = settings->key[i];
@@ -58,7 +61,7 @@ pwy_status pw_sense_options(const struct pw_node *settings, const char *what, co
         return PWY_OK;
     if (settings->kind != PW_MAP)
         return pw_node_fail(settings, PWY_E_ARGUMENT, "settings of %s are not a map", what);
-    PW_TRY(make_view(settings, &view));
+    PW_TRY(make_view(settings, table, &view));
     pwy_status status = pw_options_read(&view, what, table, into);
     free(view.item);
     free(view.key);

@@ -1,0 +1,272 @@
+/* Raw bytes as two rich tokens: a linear map of the histogram, and one of hashed pairs of neighbouring bytes. The wide
+   path gets the histogram, the histogram at each place mod 4 (instructions of fixed width show there) and the pairs.
+   Settings and scales as measured on file fragments and machine code. */
+#include "sense/bag.h"
+#include "sense/sense.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PHASES = 4, BUCKETS = 8192 };    /* BUCKETS: of the pairs' hash for the trunk */
+enum { WIDE_PHASE = 256, WIDE_PAIR = WIDE_PHASE + PHASES * 256, WIDE_ROWS = WIDE_PAIR + 65536 };
+
+struct bytes {
+    struct pw_param *histogram;         /* (256, d) */
+    struct pw_param *bigram;            /* (BUCKETS, d) */
+    struct pw_param *norm[2];           /* (d) */
+    struct pw_param *position;          /* (2, d) */
+};
+
+/* What backward needs of the m values that are there. */
+struct bytes_keep {
+    int m;
+    real *hist;                         /* (m, 256) */
+    struct pw_sparse pairs;             /* (m, BUCKETS) */
+    real *pre[2], *rstd[2];             /* (m, d), (m): before the norms */
+};
+
+static const struct pw_option settings[] = { { 0 } };
+
+static pwy_status bytes_open(struct pw_sense *s, const struct pw_node *node)
+{
+    PW_TRY(pw_sense_options(node, "bytes", settings, NULL));
+    PW_NEED(s->state = pw_calloc(1, sizeof(struct bytes)));
+    s->wide_rows = WIDE_ROWS;
+    return PWY_OK;
+}
+
+static void bytes_close(struct pw_sense *s)
+{
+    free(s->state);
+    s->state = NULL;
+}
+
+static pwy_status nothing_to_save(const struct pw_sense *s, struct pw_node *into)
+{
+    (void)s, (void)into;
+    return PWY_OK;
+}
+
+static pwy_status nothing_to_load(struct pw_sense *s, const struct pw_node *from)
+{
+    (void)s, (void)from;
+    return PWY_OK;
+}
+
+static pwy_status bytes_declare(struct pw_sense *s)
+{
+    struct bytes *b = s->state;
+    struct pw_params *set = s->params;
+    PW_TRY(pw_param_declare(set, PW_MATRIX, PW_UNIFORM, 1 / sqrt(256), 2, PW_SHAPE(256, s->d), &b->histogram,
+                            "bytes.histogram"));
+    PW_TRY(pw_param_declare(set, PW_TABLE, PW_UNIFORM, 1 / sqrt(BUCKETS), 2, PW_SHAPE(BUCKETS, s->d), &b->bigram,
+                            "bytes.bigram"));
+    for (int i = 0; i < 2; i++)
+        PW_TRY(pw_param_declare(set, PW_VECTOR, PW_ONES, 0, 1, PW_SHAPE(s->d), &b->norm[i], "bytes.norm%d", i + 1));
+    return pw_param_declare(set, PW_VECTOR, PW_NORMAL, .1, 2, PW_SHAPE(2, s->d), &b->position, "bytes.position");
+}
+
+/* Pairs by value: key first << 8 | second. */
+static pwy_status count_pairs(const unsigned char *data, int64_t len, struct pw_tally *tally)
+{
+    for (int64_t i = 0; i + 1 < len; i++)
+        PW_TRY(pw_tally_add(tally, (uint32_t)data[i] << 8 | data[i + 1]));
+    return pw_tally_sort(tally);
+}
+
+/* count (PHASES, 256) at each place mod PHASES. */
+static void count_bytes(const unsigned char *data, int64_t len, int64_t count[PHASES * 256])
+{
+    memset(count, 0, PHASES * 256 * sizeof *count);
+    for (int64_t i = 0; i < len; i++)
+        count[i % PHASES * 256 + data[i]]++;
+}
+
+static void add_wide(struct pw_encoded *e, int index, double value)
+{
+    e->wide_index[e->n_wide] = index;
+    e->wide_value[e->n_wide++] = (real)value;
+}
+
+/* Three blocks, each of length 1: square roots of relative frequencies. */
+static void fill_wide(const int64_t *count, const struct pw_tally *pairs, int64_t len, struct pw_encoded *e)
+{
+    for (int i = 0; i < 256; i++) {
+        int64_t n = count[i] + count[256 + i] + count[512 + i] + count[768 + i];
+        if (n > 0)
+            add_wide(e, i, sqrt((double)n / (double)len));
+    }
+    for (int i = 0; i < PHASES * 256; i++)
+        if (count[i] > 0)
+            add_wide(e, WIDE_PHASE + i, sqrt((double)count[i] / (double)len));
+    for (int64_t i = 0; i < pairs->n; i++)
+        add_wide(e, WIDE_PAIR + (int)pw_tally_key(pairs->slot[i]),
+                 sqrt((double)pw_tally_count(pairs->slot[i]) / (double)(len - 1)));
+}
+
+/* The first token's 256 numbers, then a weight for each bucket of pairs; ids are the buckets. */
+static void fill_tokens(const int64_t *count, const struct pw_tally *pairs, int64_t len, uint32_t *bucket,
+                        struct pw_encoded *e)
+{
+    for (int i = 0; i < 256; i++) {
+        int64_t n = count[i] + count[256 + i] + count[512 + i] + count[768 + i];
+        e->reals[i] = (real)(sqrt(256.0 * (double)n / (double)len) * .5 - .3);
+    }
+    memset(bucket, 0, BUCKETS * sizeof *bucket);
+    for (int64_t i = 0; i < pairs->n; i++)
+        bucket[pw_tally_key(pairs->slot[i]) * 0x9E3779B1u >> 19] += pw_tally_count(pairs->slot[i]);
+    e->n_reals = 256;
+    for (int i = 0; i < BUCKETS; i++) {
+        if (bucket[i] == 0)
+            continue;
+        e->ids[e->n_ids++] = i;
+        e->reals[e->n_reals++] = (real)(8 * sqrt((double)bucket[i] / (double)(len - 1)));
+    }
+}
+
+/* Room for the features of n distinct pairs. */
+static pwy_status make_room(struct pw_arena *arena, int64_t n, struct pw_encoded *e)
+{
+    size_t wide = WIDE_PAIR + (size_t)n;
+    PW_NEED(e->reals = pw_arena_take(arena, 256 + (size_t)n, sizeof *e->reals));
+    PW_NEED(e->ids = pw_arena_take(arena, (size_t)n + 1, sizeof *e->ids));
+    PW_NEED(e->wide_index = pw_arena_take(arena, wide, sizeof *e->wide_index));
+    PW_NEED(e->wide_value = pw_arena_take(arena, wide, sizeof *e->wide_value));
+    return PWY_OK;
+}
+
+static pwy_status encode_pairs(const unsigned char *data, int64_t len, struct pw_arena *arena, struct pw_tally *pairs,
+                               struct pw_encoded *e)
+{
+    int64_t count[PHASES * 256];
+    uint32_t bucket[BUCKETS];
+    PW_TRY(count_pairs(data, len, pairs));
+    PW_TRY(make_room(arena, pairs->n, e));
+    count_bytes(data, len, count);
+    fill_tokens(count, pairs, len, bucket, e);
+    fill_wide(count, pairs, len, e);
+    e->n_tokens = 2;
+    return PWY_OK;
+}
+
+static pwy_status bytes_encode(const struct pw_sense *s, const struct pw_value *value, struct pw_rng *augment,
+                               struct pw_arena *arena, struct pw_encoded *out)
+{
+    struct pw_encoded e = { 0 };
+    struct pw_tally pairs = { 0 };
+    (void)s, (void)augment;
+    if (value == NULL || value->type == PW_VALUE_NONE) {
+        *out = e;
+        return PWY_OK;
+    }
+    if (value->type != PW_VALUE_BYTES)
+        return pw_fail(PWY_E_DATA, "value is not raw bytes");
+    if (value->len <= 0)
+        return pw_fail(PWY_E_DATA, "record has 0 bytes");
+    pwy_status status = encode_pairs((const unsigned char *)value->text, value->len, arena, &pairs, &e);
+    pw_tally_free(&pairs);
+    if (status == PWY_OK)
+        *out = e;
+    return status;
+}
+
+/* The values that are there, as the matrices that the layers take. */
+static pwy_status gather(struct pw_exec *x, int n, const struct pw_encoded *const *in, struct bytes_keep *k)
+{
+    int64_t total = 0, at = 0;
+    for (int i = 0; i < n; i++) {
+        total += in[i]->n_ids;
+        k->m += in[i]->n_tokens > 0;
+    }
+    int64_t *start = pw_arena_take(x->arena, (size_t)k->m + 1, sizeof *start);
+    int32_t *index = pw_arena_take(x->arena, (size_t)total + 1, sizeof *index);
+    real *value = pw_arena_take(x->arena, (size_t)total + 1, sizeof *value);
+    k->hist = pw_arena_take(x->arena, (size_t)k->m * 256 + 1, sizeof *k->hist);
+    if (start == NULL || index == NULL || value == NULL || k->hist == NULL)
+        return PWY_E_NOMEM;
+    k->pairs = (struct pw_sparse){ 0, start, index, value };
+    start[0] = 0;
+    for (int i = 0; i < n; i++) {
+        if (in[i]->n_tokens == 0)
+            continue;
+        memcpy(k->hist + (size_t)k->pairs.n * 256, in[i]->reals, 256 * sizeof(real));
+        memcpy(index + at, in[i]->ids, (size_t)in[i]->n_ids * sizeof *index);
+        memcpy(value + at, in[i]->reals + 256, (size_t)in[i]->n_ids * sizeof *value);
+        at += in[i]->n_ids;
+        start[++k->pairs.n] = at;
+    }
+    return PWY_OK;
+}
+
+/* The norm of one of the two tokens, and its position, into every second row. */
+static pwy_status finish_token(const struct pw_sense *s, struct pw_exec *x, struct bytes_keep *k, int token, real *rows)
+{
+    const struct bytes *b = s->state;
+    real *out = pw_arena_take(x->arena, (size_t)k->m * s->d + 1, sizeof *out);
+    k->rstd[token] = pw_arena_take(x->arena, (size_t)k->m + 1, sizeof *out);
+    if (out == NULL || k->rstd[token] == NULL)
+        return PWY_E_NOMEM;
+    PW_TRY(pw_rmsnorm(x, k->m, s->d, k->pre[token], b->norm[token], out, k->rstd[token]));
+    for (int i = 0; i < k->m; i++) {
+        real *row = rows + (size_t)(2 * i + token) * s->d;
+        memcpy(row, out + (size_t)i * s->d, (size_t)s->d * sizeof *row);
+        x->kern->add(s->d, b->position->w + (size_t)token * s->d, row);
+    }
+    return PWY_OK;
+}
+
+static pwy_status bytes_forward(const struct pw_sense *s, struct pw_exec *x, int n, const struct pw_encoded *const *in,
+                                real *rows, real *wide, void **keep)
+{
+    const struct bytes *b = s->state;
+    struct bytes_keep *k = pw_arena_zero(x->arena, 1, sizeof *k);
+    (void)wide;
+    PW_NEED(k);
+    PW_TRY(gather(x, n, in, k));
+    for (int i = 0; i < 2; i++)
+        PW_NEED(k->pre[i] = pw_arena_zero(x->arena, (size_t)k->m * s->d + 1, sizeof(real)));
+    PW_TRY(pw_dense(x, k->m, k->hist, b->histogram, NULL, k->pre[0]));
+    PW_TRY(pw_bag(x, &k->pairs, b->bigram, k->pre[1]));
+    for (int i = 0; i < 2; i++)
+        PW_TRY(finish_token(s, x, k, i, rows));
+    if (keep != NULL)
+        *keep = k;
+    return PWY_OK;
+}
+
+/* Back through position and norm: *dpre (m, d) for one of the two tokens. */
+static pwy_status start_token_back(const struct pw_sense *s, struct pw_exec *x, const struct bytes_keep *k, int token,
+                                   const real *drows, real **dpre)
+{
+    const struct bytes *b = s->state;
+    size_t d = (size_t)s->d;
+    real *dout = pw_arena_take(x->arena, (size_t)k->m * d + 1, sizeof *dout);
+    *dpre = pw_arena_zero(x->arena, (size_t)k->m * d + 1, sizeof **dpre);
+    if (dout == NULL || *dpre == NULL)
+        return PWY_E_NOMEM;
+    for (int i = 0; i < k->m; i++) {
+        memcpy(dout + (size_t)i * d, drows + (size_t)(2 * i + token) * d, d * sizeof *dout);
+        if (pw_trains(b->position))
+            x->kern->add(s->d, dout + (size_t)i * d, b->position->g + (size_t)token * d);
+    }
+    return pw_rmsnorm_back(x, k->m, s->d, k->pre[token], k->rstd[token], b->norm[token], dout, *dpre);
+}
+
+static pwy_status bytes_backward(const struct pw_sense *s, struct pw_exec *x, int n, const struct pw_encoded *const *in,
+                                 void *keep, const real *drows, const real *dwide)
+{
+    const struct bytes *b = s->state;
+    const struct bytes_keep *k = keep;
+    real *dpre;
+    (void)n, (void)in, (void)dwide;
+    PW_TRY(start_token_back(s, x, k, 0, drows, &dpre));
+    PW_TRY(pw_dense_back(x, k->m, k->hist, b->histogram, NULL, dpre, NULL));
+    PW_TRY(start_token_back(s, x, k, 1, drows, &dpre));
+    return pw_bag_back(x, &k->pairs, b->bigram, dpre);
+}
+
+const struct pw_sense_ops pw_sense_bytes = {
+    .name = "bytes", .takes = PW_VALUE_BYTES, .settings = settings, .open = bytes_open, .save = nothing_to_save,
+    .load = nothing_to_load, .declare = bytes_declare, .encode = bytes_encode, .forward = bytes_forward,
+    .backward = bytes_backward, .close = bytes_close
+};
