@@ -25,6 +25,8 @@ PWY_API pwy_status pwy_model_open_memory(pwy_context *context, const void *data,
 /** Writes the file beside the old one and renames it over: a crash leaves the old one whole. @since 0.1 */
 PWY_API pwy_status pwy_model_save(const pwy_model *model, const char *path);
 PWY_API pwy_status pwy_model_save_memory(const pwy_model *model, void **data, int64_t *len);            /**< *data is the caller's (pwy_text_free). @since 0.1 */
+/** Whether a model could be written there now: PWY_E_IO says why not. For asking before a long run. @since 0.1 */
+PWY_API pwy_status pwy_model_check_path(const char *path);
 PWY_API void pwy_model_free(pwy_model *model);                                             /**< Lets go; NULL allowed. @since 0.1 */
 PWY_API pwy_registry *pwy_model_registry(const pwy_model *model);                          /**< Borrowed; not to be changed. @since 0.1 */
 PWY_API pwy_tokenizer *pwy_model_tokenizer(const pwy_model *model);                        /**< Borrowed; NULL: no text. @since 0.1 */

@@ -22,6 +22,9 @@ PWY_API pwy_status pwy_options_set(pwy_options *options, const char *name, const
 PWY_API pwy_status pwy_options_set_int(pwy_options *options, const char *name, int64_t value);      /**< @since 0.1 */
 PWY_API pwy_status pwy_options_set_number(pwy_options *options, const char *name, double value);    /**< @since 0.1 */
 PWY_API pwy_status pwy_options_set_flag(pwy_options *options, const char *name, int value);         /**< @since 0.1 */
+PWY_API pwy_status pwy_options_unset(pwy_options *options, const char *name);                       /**< Takes one away, where it was set. @since 0.1 */
+/** Copies every setting of `from` over those of the same name; NULL: none. @since 0.1 */
+PWY_API pwy_status pwy_options_merge(pwy_options *options, const pwy_options *from);
 PWY_API void pwy_options_free(pwy_options *options);                                                /**< NULL allowed. @since 0.1 */
 
 #ifdef __cplusplus

@@ -1,0 +1,112 @@
+/* Models: see pathways/model.h. */
+#include "pathways/model.h"
+#include "api/check.h"
+#include "file/model_file.h"
+#include <stdlib.h>
+#include <string.h>
+
+pwy_status pwy_model_new(pwy_registry *registry, const pwy_options *options, pwy_model **out)
+{
+    PW_GIVEN(registry);
+    PW_GIVEN(out);
+    return pw_model_build(registry, options == NULL ? NULL : options->map, out);
+}
+
+pwy_status pwy_model_open(pwy_context *context, const char *path, pwy_model **out)
+{
+    pwy_context *ctx;
+    PW_GIVEN(path);
+    PW_GIVEN(out);
+    PW_TRY(pw_context_or_default(context, &ctx));
+    pwy_status status = pw_model_read_file(ctx, path, out);
+    pw_context_release(ctx);
+    return status;
+}
+
+static pwy_status copy_bytes(const void *data, int64_t len, char **out)
+{
+    if (len < 0) return pw_fail(PWY_E_ARGUMENT, "len %lld is negative", (long long)len);
+    PW_NEED(*out = pw_calloc((size_t)len + 1, 1));
+    memcpy(*out, data, (size_t)len);
+    return PWY_OK;
+}
+
+pwy_status pwy_model_open_memory(pwy_context *context, const void *data, int64_t len, pwy_model **out)
+{
+    pwy_context *ctx;
+    char *copy = NULL;
+    PW_GIVEN(data);
+    PW_GIVEN(out);
+    PW_TRY(copy_bytes(data, len, &copy));
+    pwy_status status = pw_context_or_default(context, &ctx);
+    if (status != PWY_OK) {
+        free(copy);
+        return status;
+    }
+    status = pw_model_read_memory(ctx, copy, (size_t)len, out);
+    pw_context_release(ctx);
+    return status;
+}
+
+pwy_status pwy_model_save(const pwy_model *model, const char *path)
+{
+    PW_GIVEN(model);
+    PW_GIVEN(path);
+    return pw_model_write_file(model, NULL, 0, path);
+}
+
+pwy_status pwy_model_check_path(const char *path)
+{
+    struct pw_replace *r;
+    PW_GIVEN(path);
+    PW_TRY(pw_replace_begin(path, &r));
+    pw_replace_abort(r);
+    return PWY_OK;
+}
+
+pwy_status pwy_model_save_memory(const pwy_model *model, void **data, int64_t *len)
+{
+    struct pw_buf buf = {0};
+    PW_GIVEN(model);
+    PW_GIVEN(data);
+    PW_GIVEN(len);
+    pwy_status status = pw_model_write_memory(model, &buf);
+    if (status != PWY_OK) {
+        pw_buf_free(&buf);
+        return status;
+    }
+    *data = buf.data;
+    *len = (int64_t)buf.len;
+    return PWY_OK;
+}
+
+void pwy_model_free(pwy_model *model)
+{
+    pw_model_release(model);
+}
+
+pwy_registry *pwy_model_registry(const pwy_model *model)
+{
+    return model == NULL ? NULL : model->registry;
+}
+
+pwy_tokenizer *pwy_model_tokenizer(const pwy_model *model)
+{
+    return model == NULL ? NULL : model->tok;
+}
+
+int64_t pwy_model_parameters(const pwy_model *model)
+{
+    return model == NULL ? 0 : model->total;
+}
+
+pwy_status pwy_model_describe(const pwy_model *model, char **json)
+{
+    struct pw_buf buf = {0};
+    PW_GIVEN(model);
+    PW_GIVEN(json);
+    pwy_status status = pw_model_json(model, &buf);
+    if (status == PWY_OK) *json = buf.data;
+    else pw_buf_free(&buf);
+    return status;
+}

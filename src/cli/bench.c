@@ -1,0 +1,44 @@
+/* pathways bench: the reference workloads, timed. */
+#include "cli.h"
+#include <stdio.h>
+
+static const char more[] =
+    "Times a causal language model of random weights over random ids: tied embeddings, RMSNorm, rotary positions, SwiGLU\n"
+    "experts chosen token by token, gates renormalised, balance loss 0.01. One line of JSON on standard output.\n\n"
+    "  train      a whole step: forward, backward, AdamW. Beside ms and tok_s: gemm_bound_ms, the same matrix products by\n"
+    "             themselves by the same kernels, and gemm_blas_ms, by one threaded OpenBLAS call each\n"
+    "  predict    one forward pass over --batch sequences of --seq tokens to a class\n"
+    "  decode     16 tokens of prompt, then --new tokens, one sequence, greedy\n\n"
+    "  --d 256 --layers 4 --heads 8 --hidden 512 --experts 16 --topk 2 --seq 128 --batch 32 --vocab 8192\n"
+    "  --dtype f32 --threads 1 --steps 8 --new 128: the shape, and its defaults; --experts 0 is the dense model\n"
+    "  --json     accepted for likeness: the output is JSON anyway\n\n"
+    "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
+
+static int run(const char *what, const pwy_options *o)
+{
+    pwy_context *ctx = cli_context();
+    char *json;
+    if (ctx == NULL) return CLI_FAILED;
+    pwy_status status = pwy_bench_run(ctx, what, o, &json);
+    int result = status == PWY_OK ? CLI_DONE : cli_fail();
+    if (status == PWY_OK) printf("%s\n", json);
+    if (status == PWY_OK) pwy_text_free(json);
+    pwy_context_free(ctx);
+    return result;
+}
+
+int cli_bench(int argc, char **argv)
+{
+    const struct cli_command *c = cli_command("bench");
+    bool help = false, json = false;
+    struct cli_flag flags[] = {{"--help", NULL, &help}, {"-h", NULL, &help}, {"--json", NULL, &json}, {0}};
+    pwy_options *o;
+    int result;
+    if (pwy_options_new(&o) != PWY_OK) return cli_fail();
+    if (!cli_flags(c, &argc, argv, flags, o)) result = CLI_USAGE;
+    else if (help) result = cli_help(c, more);
+    else if (argc != 1) result = cli_usage(c, "one workload is needed: train, predict or decode");
+    else result = run(argv[0], o);
+    pwy_options_free(o);
+    return result;
+}

@@ -1,0 +1,37 @@
+/* The program `pathways`: one file a command, on the public headers alone. */
+#ifndef PW_CLI_H
+#define PW_CLI_H
+#include <pathways/pathways.h>
+#include <stdbool.h>
+
+enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };   /* exit status */
+
+/* A flag of a command: its value goes into *value (NULL: a flag without one, *given says so). */
+struct cli_flag { const char *name; const char **value; bool *given; };
+struct cli_command { const char *name, *usage, *what; int (*run)(int argc, char **argv); };
+extern const struct cli_command cli_commands[];
+
+/* Sorts argv into flags and plain arguments (argv is reordered: plain ones first, *argc becomes their number). `--` ends the flags; `--name=value` works.
+   `rest`: a flag that is not listed is put there as an option of that name with its value; NULL: it is an error. False: a message was printed. */
+bool cli_flags(const struct cli_command *c, int *argc, char **argv, const struct cli_flag *flags, pwy_options *rest);
+int cli_help(const struct cli_command *c, const char *more);
+int cli_fail(void);                                     /* prints the library's last message; CLI_FAILED */
+int cli_usage(const struct cli_command *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const struct cli_command *cli_command(const char *name);
+/* A context whose log goes to standard error, with the media decoders where this build has them. NULL: a message was printed. */
+pwy_context *cli_context(void);
+bool cli_set(pwy_options *o, const char *name, const char *value);       /* nothing for value NULL */
+void cli_line_break(void);                              /* ends a progress bar before other lines come */
+
+/* progress.c: the bar, Ctrl-C. */
+int cli_progress(const pwy_progress *p, void *user);
+void cli_catch_interrupt(pwy_trainer *trainer);         /* Ctrl-C cancels the run; a second one ends the program */
+void cli_release_interrupt(void);
+void cli_progress_end(void);
+
+int cli_train(int argc, char **argv);
+int cli_eval(int argc, char **argv);
+int cli_predict(int argc, char **argv);
+int cli_inspect(int argc, char **argv);
+int cli_bench(int argc, char **argv);
+#endif

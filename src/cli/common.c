@@ -1,0 +1,119 @@
+/* What the commands share: flags, messages, the context. */
+#include "cli.h"
+#include "config.h"
+#ifdef HAVE_MEDIA
+#include <pathways/media.h>
+#endif
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- messages --- */
+
+int cli_fail(void)
+{
+    cli_line_break();
+    fprintf(stderr, "pathways: %s\n", pwy_error_message());
+    return CLI_FAILED;
+}
+
+int cli_usage(const struct cli_command *c, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "pathways %s: ", c->name);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, "\nusage: pathways %s %s\n", c->name, c->usage);
+    va_end(args);
+    return CLI_USAGE;
+}
+
+int cli_help(const struct cli_command *c, const char *more)
+{
+    printf("usage: pathways %s %s\n\n%s", c->name, c->usage, more);
+    return CLI_DONE;
+}
+
+/* --- flags --- */
+
+static const struct cli_flag *find_flag(const struct cli_flag *flags, const char *name, size_t len)
+{
+    for (; flags->name != NULL; flags++)
+        if (strlen(flags->name) == len && strncmp(flags->name, name, len) == 0) return flags;
+    return NULL;
+}
+
+/* An option of the library's: its name has underscores where the flag has dashes. */
+static bool set_rest(pwy_options *rest, const char *name, size_t len, const char *value)
+{
+    char key[64];
+    if (len >= sizeof key) return false;
+    for (size_t i = 0; i < len; i++) key[i] = name[i] == '-' ? '_' : name[i];
+    key[len] = '\0';
+    return pwy_options_set(rest, key, value) == PWY_OK;
+}
+
+struct cursor { const struct cli_command *c; int argc; char **argv; int at; const struct cli_flag *flags; pwy_options *rest; };
+
+/* The flag at the cursor, with its value behind `=` or in the next argument. */
+static bool one_flag(struct cursor *u)
+{
+    const char *name = u->argv[u->at], *value = strchr(name, '=');
+    size_t len = value != NULL ? (size_t)(value - name) : strlen(name);
+    const struct cli_flag *flag = find_flag(u->flags, name, len);
+    bool dashes = name[1] == '-';
+    if (flag == NULL && (u->rest == NULL || !dashes))
+        return cli_usage(u->c, "no option '%.*s'", (int)len, name), false;
+    if (flag != NULL && flag->value == NULL) return *flag->given = true;
+    if (value != NULL) value++;
+    else if (u->at + 1 < u->argc) value = u->argv[++u->at];
+    else return cli_usage(u->c, "option '%s' needs a value", name), false;
+    if (flag != NULL) return *flag->value = value, true;
+    return set_rest(u->rest, name + 2, len - 2, value) || (cli_usage(u->c, "option '%s' is too long", name), false);
+}
+
+bool cli_flags(const struct cli_command *c, int *argc, char **argv, const struct cli_flag *flags, pwy_options *rest)
+{
+    struct cursor u = {c, *argc, argv, 0, flags, rest};
+    int plain = 0;
+    bool ended = false;
+    for (; u.at < u.argc; u.at++) {
+        char *arg = argv[u.at];
+        if (!ended && strcmp(arg, "--") == 0) ended = true;
+        else if (ended || arg[0] != '-' || arg[1] == '\0') argv[plain++] = arg;
+        else if (!one_flag(&u)) return false;
+    }
+    *argc = plain;
+    return true;
+}
+
+bool cli_set(pwy_options *o, const char *name, const char *value)
+{
+    return value == NULL || pwy_options_set(o, name, value) == PWY_OK;
+}
+
+/* --- the context --- */
+
+static void log_line(pwy_log_level level, const char *message, void *user)
+{
+    (void)user;
+    if (level > PWY_LOG_INFO) return;
+    cli_line_break();
+    fprintf(stderr, "pathways: %s\n", message);
+}
+
+pwy_context *cli_context(void)
+{
+    pwy_context *ctx;
+    if (pwy_context_new(NULL, &ctx) != PWY_OK) return cli_fail(), NULL;
+    pwy_context_on_log(ctx, log_line, NULL, NULL);
+#ifdef HAVE_MEDIA
+    if (pwy_media_register(ctx) != PWY_OK) {
+        cli_fail();
+        pwy_context_free(ctx);
+        return NULL;
+    }
+#endif
+    return ctx;
+}

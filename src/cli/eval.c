@@ -1,0 +1,145 @@
+/* pathways eval: a model's scores on a recipe's rows, beside the baselines. */
+#include "cli.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char more[] =
+    "Scores every task of MODEL that RECIPE has rows for, beside the score of always answering the most common label\n"
+    "(or the mean, or the order-0 entropy of the text), with the parameters that an answer read and its operations.\n\n"
+    "  --json               one JSON object a line: task senses metric higher_is_better score baseline n bad_rows\n"
+    "                       active_params total_params flops\n"
+    "  --split NAME         train, valid or test (the default)\n"
+    "  --task NAME          this task alone\n"
+    "  --data DIR           the folder that the recipe's paths start from\n"
+    "  --threads N          default 1; the scores are the same to the bit\n"
+    "  --shuffle-routes KEY permute the routers' choices by KEY: what the routing is worth\n"
+    "  --max-bad-rows N     bad rows to skip before it is an error (default 100)\n\n"
+    "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
+
+struct eval { const char *model_path, *recipe_path, *split, *task, *data, *threads, *shuffle, *max_bad; bool json, help;
+    pwy_context *ctx; pwy_recipe *recipe; pwy_model *model; pwy_session *session; pwy_split which; int64_t bad_rows; };
+
+static pwy_status open_session(struct eval *e)
+{
+    pwy_options *o;
+    pwy_status status = pwy_options_new(&o);
+    if (status != PWY_OK) return status;
+    if (e->threads != NULL) status = pwy_options_set(o, "threads", e->threads);
+    if (status == PWY_OK && e->shuffle != NULL) status = pwy_options_set(o, "shuffle_routes", e->shuffle);
+    if (status == PWY_OK) status = pwy_session_new(e->model, o, &e->session);
+    pwy_options_free(o);
+    return status;
+}
+
+static pwy_status open_all(struct eval *e)
+{
+    pwy_options *o;
+    pwy_status status = pwy_options_new(&o);
+    if (status != PWY_OK) return status;
+    if (e->data != NULL) status = pwy_options_set(o, "data", e->data);
+    if (status == PWY_OK) status = pwy_model_open(e->ctx, e->model_path, &e->model);
+    if (status == PWY_OK) status = pwy_recipe_open(e->ctx, e->recipe_path, o, &e->recipe);
+    pwy_options_free(o);
+    return status == PWY_OK ? open_session(e) : status;
+}
+
+static void senses(const pwy_task *t, char *out, size_t cap)
+{
+    size_t len = 0;
+    out[0] = '\0';
+    for (int64_t p = 0; p < pwy_task_part_count(t) && len < cap; p++)
+        len += (size_t)snprintf(out + len, cap - len, "%s%s", p > 0 ? "+" : "", pwy_task_part_sense(t, p));
+}
+
+static void show(const struct eval *e, const pwy_task *t, const pwy_score *s)
+{
+    char of[64];
+    if (e->json) {
+        printf("%s\n", pwy_score_json(s));
+        return;
+    }
+    senses(t, of, sizeof of);
+    printf("%-16s %-12s %-13s %9.4f %9.4f %7lld %10lld %6.1f%% %10.3g\n", pwy_task_name(t), of, pwy_score_metric(s),
+           pwy_score_value(s), pwy_score_baseline(s), (long long)pwy_score_n(s),
+           (long long)pwy_score_active_parameters(s),
+           100.0 * (double)pwy_score_active_parameters(s) / (double)pwy_score_total_parameters(s), pwy_score_flops(s));
+    if (pwy_score_bad_rows(s) > 0) printf("%-16s %lld bad rows skipped\n", "", (long long)pwy_score_bad_rows(s));
+    fflush(stdout);
+}
+
+/* A task of the recipe; one that the model does not have, or without rows in this split, is said and passed over. */
+static pwy_status eval_task(struct eval *e, const pwy_task *t, int *scored)
+{
+    pwy_source *source;
+    pwy_task *known;
+    pwy_score *score;
+    if (e->task != NULL && strcmp(e->task, pwy_task_name(t)) != 0) return PWY_OK;
+    if (pwy_registry_find(pwy_model_registry(e->model), pwy_task_name(t), &known) != PWY_OK
+        || pwy_task_get_source(t, e->which, &source) != PWY_OK) {
+        if (e->task != NULL) return PWY_E_NOT_FOUND;
+        fprintf(stderr, "pathways: %s\n", pwy_error_message());
+        return PWY_OK;
+    }
+    pwy_status status = pwy_session_evaluate(e->session, pwy_task_name(t), source, e->bad_rows, &score);
+    if (status != PWY_OK) return status;
+    show(e, known, score);
+    pwy_score_free(score);
+    (*scored)++;
+    return PWY_OK;
+}
+
+static int eval_all(struct eval *e)
+{
+    const pwy_registry *tasks = pwy_recipe_registry(e->recipe);
+    int scored = 0;
+    if (!e->json)
+        printf("%-16s %-12s %-13s %9s %9s %7s %10s %7s %10s\n", "task", "senses", "metric", "score", "baseline", "n", "active",
+               "of all", "flops");
+    for (int64_t i = 0; i < pwy_registry_count(tasks); i++)
+        if (eval_task(e, pwy_registry_at(tasks, i), &scored) != PWY_OK) return cli_fail();
+    if (scored > 0) return CLI_DONE;
+    fprintf(stderr, "pathways: %s has no task of %s with rows to score\n", e->recipe_path, e->model_path);
+    return CLI_FAILED;
+}
+
+static bool read_split(const char *name, pwy_split *out)
+{
+    static const char *const names[] = {"train", "valid", "test"};
+    static const pwy_split splits[] = {PWY_TRAIN, PWY_VALID, PWY_TEST};
+    for (int i = 0; i < 3; i++)
+        if (name == NULL || strcmp(name, names[i]) == 0) return *out = name == NULL ? PWY_TEST : splits[i], true;
+    return false;
+}
+
+static int run(const struct cli_command *c, struct eval *e)
+{
+    char *end = NULL;
+    if (!read_split(e->split, &e->which)) return cli_usage(c, "no split '%s'; train, valid and test would be right", e->split);
+    e->bad_rows = e->max_bad == NULL ? 100 : strtoll(e->max_bad, &end, 10);
+    if (e->bad_rows < 0 || (end != NULL && (*end != '\0' || end == e->max_bad)))
+        return cli_usage(c, "--max-bad-rows '%s' is not a number from 0", e->max_bad);
+    if ((e->ctx = cli_context()) == NULL) return CLI_FAILED;
+    return open_all(e) == PWY_OK ? eval_all(e) : cli_fail();
+}
+
+int cli_eval(int argc, char **argv)
+{
+    const struct cli_command *c = cli_command("eval");
+    struct eval e = {0};
+    struct cli_flag flags[] = {{"--json", NULL, &e.json}, {"--split", &e.split, NULL}, {"--task", &e.task, NULL},
+        {"--data", &e.data, NULL}, {"--threads", &e.threads, NULL}, {"--shuffle-routes", &e.shuffle, NULL},
+        {"--max-bad-rows", &e.max_bad, NULL}, {"--help", NULL, &e.help}, {"-h", NULL, &e.help}, {0}};
+    if (!cli_flags(c, &argc, argv, flags, NULL)) return CLI_USAGE;
+    if (e.help) return cli_help(c, more);
+    if (argc != 2) return cli_usage(c, "a model and a recipe are needed");
+    e.model_path = argv[0];
+    e.recipe_path = argv[1];
+    int result = run(c, &e);
+    pwy_session_free(e.session);
+    pwy_model_free(e.model);
+    pwy_recipe_free(e.recipe);
+    pwy_context_free(e.ctx);
+    return result;
+}

@@ -1,0 +1,46 @@
+/* The program `pathways`. */
+#include "cli.h"
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct cli_command cli_commands[] = {
+    {"train", "RECIPE -o MODEL [--resume] [--minutes N] [--data DIR] [--threads N] [--seed N] [--steps N] [--quiet]",
+     "learn the recipe's tasks", cli_train},
+    {"eval", "MODEL RECIPE [--json] [--split train|valid|test] [--task NAME] [--data DIR] [--threads N] [--shuffle-routes KEY]",
+     "score a model on a recipe's test rows", cli_eval},
+    {"predict", "MODEL --task NAME [--json] [--threads N] [--max-new N] [--temperature X] FILE-OR-TEXT...",
+     "answer one example or several", cli_predict},
+    {"inspect", "MODEL [--json]", "show what is in a model", cli_inspect},
+    {"bench", "train|predict|decode [--d N] [--layers N] ...", "time the reference workloads", cli_bench},
+    {0}};
+
+const struct cli_command *cli_command(const char *name)
+{
+    for (const struct cli_command *c = cli_commands; c->name != NULL; c++)
+        if (strcmp(c->name, name) == 0) return c;
+    return NULL;
+}
+
+static int help(FILE *to)
+{
+    fprintf(to, "usage: pathways COMMAND ...\n\n"
+                "One sparse model learns many tasks through many senses.\n\n");
+    for (const struct cli_command *c = cli_commands; c->name != NULL; c++)
+        fprintf(to, "  %-8s %s\n", c->name, c->what);
+    fprintf(to, "\n`pathways COMMAND --help` says more; `pathways --version` says which library this is.\n"
+                "Exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted with its state saved.\n");
+    return to == stdout ? CLI_DONE : CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "");
+    if (argc < 2) return help(stderr);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) return help(stdout);
+    if (strcmp(argv[1], "--version") == 0) return printf("pathways %s (%s)\n", pwy_version(), pwy_features()), CLI_DONE;
+    const struct cli_command *c = cli_command(argv[1]);
+    if (c != NULL) return c->run(argc - 2, argv + 2);
+    fprintf(stderr, "pathways: no command '%s'\n\n", argv[1]);
+    return help(stderr);
+}

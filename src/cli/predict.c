@@ -1,0 +1,161 @@
+/* pathways predict: answers for files or texts. */
+#include "cli.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char more[] =
+    "Answers one example for each FILE-OR-TEXT: an argument that names a file is read as the task's sense takes it (a picture,\n"
+    "a sound, ...); for text, anything else is the text itself; `-` reads standard input. A task with several parts takes them\n"
+    "as part=value, all of one example; a table's row as column=value.\n\n"
+    "  --task NAME      which task (needed where the model has more than one)\n"
+    "  --json           one JSON object a line: task label scores (or number, or text) active_params total_params flops\n"
+    "  --threads N      default 1; the answers are the same to the bit\n"
+    "  --max-new N, --temperature X, --seed N: for tasks that write\n"
+    "  --               what follows are no options\n\n"
+    "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
+
+struct predict { const char *task; bool json, help; pwy_options *options; pwy_context *ctx; pwy_model *model;
+    pwy_session *session; pwy_task *what; pwy_example *example; };
+
+/* --- what an argument is --- */
+
+static const char *sense_of(const struct predict *p, const char *part, size_t len)
+{
+    for (int64_t i = 0; i < pwy_task_part_count(p->what); i++) {
+        const char *name = pwy_task_part_name(p->what, i);
+        if (strlen(name) == len && strncmp(name, part, len) == 0) return pwy_task_part_sense(p->what, i);
+    }
+    return NULL;
+}
+
+static pwy_status read_stdin(struct predict *p, const char *part)
+{
+    static char text[1 << 20];
+    size_t len = fread(text, 1, sizeof text - 1, stdin);
+    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r')) len--;
+    return pwy_example_set_text(p->example, part, text, (int64_t)len);
+}
+
+static pwy_status set_part(struct predict *p, const char *part, const char *sense, const char *value)
+{
+    bool text = strcmp(sense, "text") == 0;
+    if (text && strcmp(value, "-") == 0) return read_stdin(p, part);
+    if (text && access(value, R_OK) != 0) return pwy_example_set_text(p->example, part, value, -1);
+    return pwy_session_read_part(p->session, pwy_task_name(p->what), value, part, p->example);
+}
+
+/* part=value, or column=value of the task's table part; false: neither. */
+static bool set_named(struct predict *p, const char *argument, pwy_status *status)
+{
+    const char *equals = strchr(argument, '='), *sense;
+    char name[256];
+    if (equals == NULL || equals == argument || (size_t)(equals - argument) >= sizeof name) return false;
+    memcpy(name, argument, (size_t)(equals - argument));
+    name[equals - argument] = '\0';
+    sense = sense_of(p, name, strlen(name));
+    if (sense != NULL && strcmp(sense, "table") != 0) return *status = set_part(p, name, sense, equals + 1), true;
+    for (int64_t i = 0; i < pwy_task_part_count(p->what); i++) {
+        if (strcmp(pwy_task_part_sense(p->what, i), "table") != 0) continue;
+        *status = pwy_example_set_cell(p->example, pwy_task_part_name(p->what, i), name, equals[1] != '\0' ? equals + 1 : NULL);
+        return true;
+    }
+    return false;
+}
+
+/* --- answers --- */
+
+static void show(const struct predict *p, const char *argument, const pwy_result *r)
+{
+    if (p->json) {
+        printf("%s\n", pwy_result_json(r));
+        return;
+    }
+    if (argument != NULL) printf("%s: ", argument);
+    if (pwy_result_text(r) != NULL) printf("%s\n", pwy_result_text(r));
+    else if (!isnan(pwy_result_number(r))) printf("%g\n", pwy_result_number(r));
+    else printf("%s %.3f\n", pwy_result_label(r, 0), pwy_result_score(r, 0));
+}
+
+static pwy_status answer(struct predict *p, const char *argument)
+{
+    pwy_result *r;
+    pwy_status status = pwy_session_predict(p->session, pwy_task_name(p->what), p->example, &r);
+    if (status != PWY_OK) return status;
+    show(p, argument, r);
+    pwy_result_free(r);
+    return PWY_OK;
+}
+
+static pwy_status one_example(struct predict *p, int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        pwy_status status;
+        if (!set_named(p, argv[i], &status))
+            status = set_part(p, pwy_task_part_name(p->what, 0), pwy_task_part_sense(p->what, 0), argv[i]);
+        if (status != PWY_OK) return status;
+    }
+    return answer(p, NULL);
+}
+
+static pwy_status example_each(struct predict *p, int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        pwy_example_clear(p->example);
+        pwy_status status = set_part(p, pwy_task_part_name(p->what, 0), pwy_task_part_sense(p->what, 0), argv[i]);
+        if (status == PWY_OK) status = answer(p, argc > 1 ? argv[i] : NULL);
+        if (status != PWY_OK) return status;
+    }
+    return PWY_OK;
+}
+
+/* Arguments are parts of one example where the task has several parts or a table, or where the first one names its part. */
+static bool parts_of_one(const struct predict *p, const char *first)
+{
+    const char *equals = strchr(first, '=');
+    if (pwy_task_part_count(p->what) > 1 || strcmp(pwy_task_part_sense(p->what, 0), "table") == 0) return true;
+    return equals != NULL && sense_of(p, first, (size_t)(equals - first)) != NULL;
+}
+
+static pwy_status find_task(struct predict *p)
+{
+    const pwy_registry *tasks = pwy_model_registry(p->model);
+    if (p->task != NULL) return pwy_registry_find(tasks, p->task, &p->what);
+    if (pwy_registry_count(tasks) == 1) return p->what = pwy_registry_at(tasks, 0), PWY_OK;
+    fprintf(stderr, "pathways: --task NAME is needed; the model's tasks are:");
+    for (int64_t i = 0; i < pwy_registry_count(tasks); i++) fprintf(stderr, " %s", pwy_task_name(pwy_registry_at(tasks, i)));
+    fputc('\n', stderr);
+    return PWY_E_ARGUMENT;
+}
+
+static int run(struct predict *p, int argc, char **argv)
+{
+    if ((p->ctx = cli_context()) == NULL) return CLI_FAILED;
+    if (pwy_model_open(p->ctx, argv[0], &p->model) != PWY_OK) return cli_fail();
+    if (p->task == NULL && pwy_registry_count(pwy_model_registry(p->model)) != 1) return find_task(p), CLI_USAGE;
+    if (find_task(p) != PWY_OK || pwy_session_new(p->model, p->options, &p->session) != PWY_OK
+        || pwy_example_new(&p->example) != PWY_OK)
+        return cli_fail();
+    pwy_status status = parts_of_one(p, argv[1]) ? one_example(p, argc - 1, argv + 1) : example_each(p, argc - 1, argv + 1);
+    return status == PWY_OK ? CLI_DONE : cli_fail();
+}
+
+int cli_predict(int argc, char **argv)
+{
+    const struct cli_command *c = cli_command("predict");
+    struct predict p = {0};
+    struct cli_flag flags[] = {{"--task", &p.task, NULL}, {"--json", NULL, &p.json}, {"--help", NULL, &p.help}, {"-h", NULL, &p.help}, {0}};
+    int result;
+    if (pwy_options_new(&p.options) != PWY_OK) return cli_fail();
+    if (!cli_flags(c, &argc, argv, flags, p.options)) result = CLI_USAGE;
+    else if (p.help) result = cli_help(c, more);
+    else if (argc < 2) result = cli_usage(c, "a model, and a file or text, are needed");
+    else result = run(&p, argc, argv);
+    pwy_example_free(p.example);
+    pwy_session_free(p.session);
+    pwy_model_free(p.model);
+    pwy_context_free(p.ctx);
+    pwy_options_free(p.options);
+    return result;
+}

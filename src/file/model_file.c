@@ -1,0 +1,295 @@
+/* Models to and from safetensors. Configuration, tasks and senses are one JSON tensor, the tokenizer another. */
+#include "file/model_file.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef PATHWAYS_DOUBLE
+#define REAL_TYPE PW_F64
+#else
+#define REAL_TYPE PW_F32
+#endif
+
+/* --- writing --- */
+
+static pwy_status put_copy(struct pw_node *map, const char *key, const struct pw_node *node)
+{
+    struct pw_node *copy;
+    PW_NEED(copy = pw_node_copy(node));
+    return pw_node_put(map, key, copy);
+}
+
+static pwy_status put_config(const pwy_model *m, struct pw_node *config)
+{
+    struct pw_node *node;
+    PW_NEED(node = pw_node_text("1", false));
+    PW_TRY(pw_node_put(config, "version", node));
+    PW_TRY(pw_shape_to_node(&m->shape, &node));
+    PW_TRY(pw_node_put(config, "shape", node));
+    PW_TRY(pw_registry_to_node(m->registry, &node));
+    PW_TRY(pw_node_put(config, "registry", node));
+    PW_TRY(pw_senses_to_node(m, &node));
+    PW_TRY(pw_node_put(config, "senses", node));
+    return m->run == NULL ? PWY_OK : put_copy(config, "run", m->run);
+}
+
+static pwy_status config_json(const pwy_model *m, char **out)
+{
+    struct pw_node *config;
+    pwy_status status;
+    PW_NEED(config = pw_node_new(PW_MAP));
+    status = put_config(m, config);
+    if (status == PWY_OK) status = (*out = pw_node_to_json(config)) == NULL ? PWY_E_NOMEM : PWY_OK;
+    pw_node_free(config);
+    return status;
+}
+
+static struct pw_tensor text_tensor(char *name, const char *text)
+{
+    return (struct pw_tensor){.name = name, .dtype = PW_U8, .rank = 1, .shape = {(int64_t)strlen(text)}, .data = text, .bytes = strlen(text)};
+}
+
+static struct pw_tensor load_tensor(const pwy_model *m, int layer, char *name)
+{
+    int64_t n = m->shape.experts;
+    return (struct pw_tensor){.name = name, .dtype = PW_F64, .rank = 1, .shape = {n}, .data = pw_trunk_load(m->trunk, layer),
+                              .bytes = (size_t)n * sizeof(double)};
+}
+
+static struct pw_tensor param_tensor(const struct pw_param *p)
+{
+    struct pw_tensor t = {.name = p->name, .dtype = REAL_TYPE, .rank = p->rank, .data = p->w, .bytes = (size_t)p->n * sizeof(real)};
+    memcpy(t.shape, p->shape, sizeof p->shape);
+    return t;
+}
+
+struct listing { struct pw_tensor *list; int64_t n; char *config, *tok; char (*load_name)[40]; };
+
+static void listing_free(struct listing *l)
+{
+    free(l->list);
+    free(l->config);
+    free(l->tok);
+    free(l->load_name);
+}
+
+static pwy_status listing_texts(const pwy_model *m, struct listing *l)
+{
+    static char config[] = "pathways.config", tok[] = "pathways.tokenizer";
+    PW_TRY(config_json(m, &l->config));
+    l->list[l->n++] = text_tensor(config, l->config);
+    if (m->tok == NULL) return PWY_OK;
+    PW_NEED(l->tok = pw_tok_json(m->tok));
+    l->list[l->n++] = text_tensor(tok, l->tok);
+    return PWY_OK;
+}
+
+static pwy_status listing_make(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, struct listing *l)
+{
+    size_t cap = (size_t)m->params->n + (size_t)m->shape.layers + (size_t)n_extra + 2;
+    PW_NEED(l->list = pw_calloc(cap, sizeof *l->list));
+    PW_NEED(l->load_name = pw_calloc((size_t)m->shape.layers + 1, sizeof *l->load_name));
+    PW_TRY(listing_texts(m, l));
+    for (int i = 0; i < m->shape.layers && m->shape.experts > 0; i++) {
+        snprintf(l->load_name[i], sizeof l->load_name[i], "trunk.%d.load", i);
+        l->list[l->n++] = load_tensor(m, i, l->load_name[i]);
+    }
+    for (int i = 0; i < m->params->n; i++) l->list[l->n++] = param_tensor(m->params->list[i]);
+    for (int64_t i = 0; i < n_extra; i++) l->list[l->n++] = extra[i];
+    return PWY_OK;
+}
+
+static pwy_status make_metadata(struct pw_node **out)
+{
+    struct pw_node *map, *value;
+    pwy_status status;
+    PW_NEED(map = pw_node_new(PW_MAP));
+    value = pw_node_text("pathways 1", true);
+    status = value == NULL ? PWY_E_NOMEM : pw_node_put(map, "format", value);
+    if (status == PWY_OK) *out = map;
+    else pw_node_free(map);
+    return status;
+}
+
+pwy_status pw_model_write(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, pw_write_fn write, void *arg)
+{
+    struct listing l = {0};
+    struct pw_node *metadata = NULL;
+    pwy_status status = listing_make(m, extra, n_extra, &l);
+    if (status == PWY_OK) status = make_metadata(&metadata);
+    if (status == PWY_OK) status = pw_tensors_write(l.list, l.n, metadata, write, arg);
+    pw_node_free(metadata);
+    listing_free(&l);
+    return status;
+}
+
+struct to_file { int fd; const char *path; };
+
+static pwy_status write_fd(void *arg, const void *data, size_t len)
+{
+    const struct to_file *to = arg;
+    return pw_write_all(to->fd, data, len, to->path);
+}
+
+pwy_status pw_model_write_file(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, const char *path)
+{
+    struct pw_replace *r;
+    PW_TRY(pw_replace_begin(path, &r));
+    struct to_file to = {pw_replace_fd(r), path};
+    pwy_status status = pw_model_write(m, extra, n_extra, write_fd, &to);
+    if (status == PWY_OK) return pw_replace_commit(r);
+    pw_replace_abort(r);
+    return status;
+}
+
+static pwy_status write_buf(void *arg, const void *data, size_t len)
+{
+    return pw_buf_add(arg, data, len);
+}
+
+pwy_status pw_model_write_memory(const pwy_model *m, struct pw_buf *out)
+{
+    return pw_model_write(m, NULL, 0, write_buf, out);
+}
+
+/* --- reading --- */
+
+static pwy_status read_json(const struct pw_tensors *tensors, const char *tensor, const char *name, struct pw_node **out)
+{
+    const struct pw_tensor *t = pw_tensors_find(tensors, tensor);
+    if (t == NULL || t->dtype != PW_U8)
+        return pw_fail(PWY_E_FORMAT, "%s: not a pathways model: it has no tensor '%s' of bytes", name, tensor);
+    return pw_node_from_json(t->data, t->bytes, name, out);
+}
+
+static pwy_status check_version(const struct pw_node *config, const char *name)
+{
+    const struct pw_node *version = pw_node_get(config, "version");
+    if (version != NULL && version->kind == PW_SCALAR && strcmp(version->text, "1") == 0) return PWY_OK;
+    return pw_fail(PWY_E_UNSUPPORTED, "%s: format version %s; this library reads version %d", name,
+                   version != NULL && version->kind == PW_SCALAR ? version->text : "?", PW_FORMAT_VERSION);
+}
+
+/* Tensors that are not parameters: the model's texts and loads, and a checkpoint's own. */
+static bool is_param(const struct pw_tensor *t)
+{
+    size_t len = strlen(t->name);
+    return t->dtype == REAL_TYPE && strncmp(t->name, "pathways.", 9) != 0 && strncmp(t->name, "checkpoint.", 11) != 0
+        && !(len > 5 && strcmp(t->name + len - 5, ".load") == 0);
+}
+
+static pwy_status bring(struct pw_params *set, const struct pw_tensor *t, bool own)
+{
+    real *w = (real *)(uintptr_t)t->data;
+    own = own || (uintptr_t)t->data % sizeof(real) != 0;
+    if (own) {
+        PW_NEED(w = pw_calloc(t->bytes / sizeof(real) + 1, sizeof(real)));
+        memcpy(w, t->data, t->bytes);
+    }
+    return pw_params_bring(set, t->name, t->rank, t->shape, w, !own);
+}
+
+static pwy_status read_params(pwy_model *m, const struct pw_tensors *tensors, bool own)
+{
+    PW_NEED(m->params = pw_params_new((uint64_t)m->shape.seed));
+    for (int64_t i = 0; i < tensors->n; i++)
+        if (is_param(&tensors->list[i])) PW_TRY(bring(m->params, &tensors->list[i], own));
+    m->params->closed = true;
+    return PWY_OK;
+}
+
+static void read_loads(pwy_model *m, const struct pw_tensors *tensors)
+{
+    for (int i = 0; i < m->shape.layers && m->shape.experts > 0; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "trunk.%d.load", i);
+        const struct pw_tensor *t = pw_tensors_find(tensors, name);
+        double *load = pw_trunk_load(m->trunk, i);
+        if (t != NULL && load != NULL && t->dtype == PW_F64 && t->bytes == (size_t)m->shape.experts * sizeof(double))
+            memcpy(load, t->data, t->bytes);
+    }
+}
+
+static pwy_status read_tokenizer(pwy_model *m, const struct pw_tensors *tensors, const char *name)
+{
+    const struct pw_tensor *t = pw_tensors_find(tensors, "pathways.tokenizer");
+    return t == NULL ? PWY_OK : pw_tok_load(t->data, t->bytes, name, &m->tok);
+}
+
+static pwy_status read_model(pwy_model *m, const struct pw_node *config, const struct pw_tensors *tensors,
+                             const char *name, bool own)
+{
+    const struct pw_node *run = pw_node_get(config, "run");
+    PW_TRY(check_version(config, name));
+    PW_TRY(pw_options_read(pw_node_get(config, "shape"), "shape", pw_shape_options, &m->shape));
+    PW_TRY(pw_registry_from_node(m->ctx, pw_node_get(config, "registry"), &m->registry));
+    PW_TRY(read_tokenizer(m, tensors, name));
+    PW_TRY(read_params(m, tensors, own));
+    PW_TRY(pw_model_assemble(m, pw_node_get(config, "senses")));
+    read_loads(m, tensors);
+    if (run != NULL) PW_NEED(m->run = pw_node_copy(run));
+    return PWY_OK;
+}
+
+pwy_status pw_model_from_tensors(pwy_context *ctx, const struct pw_tensors *tensors, const char *name, bool own,
+                                 pwy_model **out)
+{
+    struct pw_node *config;
+    pwy_model *m;
+    pwy_status status;
+    PW_TRY(read_json(tensors, "pathways.config", name, &config));
+    status = pw_model_make(ctx, &m);
+    if (status == PWY_OK) {
+        status = read_model(m, config, tensors, name, own);
+        if (status == PWY_OK) *out = m;
+        else pw_model_release(m);
+    }
+    pw_node_free(config);
+    return status;
+}
+
+static pwy_status from_bytes(pwy_context *ctx, const char *data, size_t len, const char *name, bool own, pwy_model **out)
+{
+    struct pw_tensors *tensors;
+    PW_TRY(pw_tensors_read(data, len, name, &tensors));
+    pwy_status status = pw_model_from_tensors(ctx, tensors, name, own, out);
+    pw_tensors_free(tensors);
+    return status;
+}
+
+pwy_status pw_model_read_file(pwy_context *ctx, const char *path, pwy_model **out)
+{
+    struct pw_mapping file;
+    pwy_model *m;
+    PW_TRY(pw_map_open(path, &file));
+    pwy_status status = from_bytes(ctx, file.data, file.len, path, false, &m);
+    if (status != PWY_OK) {
+        pw_map_close(&file);
+        return status;
+    }
+    m->file = file;
+    *out = m;
+    return PWY_OK;
+}
+
+pwy_status pw_model_read_memory(pwy_context *ctx, char *data, size_t len, pwy_model **out)
+{
+    pwy_model *m;
+    pwy_status status = from_bytes(ctx, data, len, "model in memory", false, &m);
+    if (status != PWY_OK) {
+        free(data);
+        return status;
+    }
+    m->memory = data;
+    *out = m;
+    return PWY_OK;
+}
+
+pwy_status pw_model_copy(const pwy_model *m, pwy_model **out)
+{
+    struct pw_buf buf = {0};
+    pwy_status status = pw_model_write_memory(m, &buf);
+    if (status == PWY_OK) status = from_bytes(m->ctx, buf.data, buf.len, "model", true, out);
+    pw_buf_free(&buf);
+    return status;
+}

@@ -1,0 +1,23 @@
+/* A model as one safetensors file: docs/format.md. A checkpoint is the same with tensors of the trainer's behind. */
+#ifndef PW_MODEL_FILE_H
+#define PW_MODEL_FILE_H
+#include "file/file.h"
+#include "model/model.h"
+
+enum { PW_FORMAT_VERSION = 1 };
+
+/* extra: tensors written behind the model's own (a checkpoint's), n_extra of them. */
+pwy_status pw_model_write(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, pw_write_fn write, void *arg);
+/* Replaces the file as a whole. */
+pwy_status pw_model_write_file(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, const char *path);
+pwy_status pw_model_write_memory(const pwy_model *m, struct pw_buf *out);
+
+/* Weights are borrowed from `tensors`' memory, which must outlive the model, or copied when `own`. */
+pwy_status pw_model_from_tensors(pwy_context *ctx, const struct pw_tensors *tensors, const char *name, bool own, pwy_model **out);
+/* Maps the file; the model keeps the mapping. */
+pwy_status pw_model_read_file(pwy_context *ctx, const char *path, pwy_model **out);
+/* Takes data (malloc'ed), also on failure. */
+pwy_status pw_model_read_memory(pwy_context *ctx, char *data, size_t len, pwy_model **out);
+/* A copy that may be written to, without the sources. */
+pwy_status pw_model_copy(const pwy_model *m, pwy_model **out);
+#endif

@@ -1,0 +1,122 @@
+/* The model: senses, trunk and heads of every task over one set of parameters; and one pass over a batch.
+   Data flows one way: example -> sense -> rows -> trunk -> head, with the wide path from the senses straight to the head. */
+#ifndef PW_MODEL_H
+#define PW_MODEL_H
+#include "pathways/model.h"
+#include "route/route.h"
+#include "sense/sense.h"
+#include "sys/file.h"
+#include "task/task.h"
+
+struct pw_shape {                       /* a recipe's `model:` */
+    int64_t d, layers, heads, kv_heads, experts, topk, hidden, shared, vocab, window, seed;
+    bool parallel;
+    double balance, zloss, expert_lr;
+};
+
+/* One task's own part of the network. */
+struct pw_net {
+    struct pwy_task *task;
+    struct pw_sense *sense; int n_parts;            /* [n_parts], as the task's parts */
+    int outputs;                                    /* of the head; 0: it writes */
+    struct pw_param *token;                         /* (1, d): joins the sequence as its first row */
+    struct pw_param *norm_w, *norm_b;               /* (2 d): over task row || mean of the others */
+    struct pw_param *head_w, *head_b;               /* (2 d, outputs), (outputs) */
+    struct pw_param **wide_table, **wide_dense;     /* [n_parts]: (wide_rows, outputs), (wide_dense, outputs); NULL: none */
+    struct pw_param *wide_bias;                     /* (outputs); NULL: no wide path, or trees alone */
+    bool wide;                                      /* has a wide path */
+    bool writes;
+    int64_t own_fixed;                              /* parameters that every answer reads, without the trunk's and tables' rows */
+};
+
+struct pwy_model {
+    int count;                                      /* atomic references */
+    pwy_context *ctx;
+    pwy_registry *registry;
+    pwy_tokenizer *tok;                             /* NULL: no text */
+    struct pw_shape shape;
+    struct pw_params *params;
+    struct pw_trunk *trunk;
+    struct pw_net *net;                             /* [registry->n] */
+    struct pw_param *embed;                         /* (vocab, d), tied to the writing head; NULL: no text */
+    real *embed_t;                                  /* (d, vocab) for writing at inference; NULL: no task writes */
+    struct pw_mapping file; void *memory;           /* what borrowed weights lie in */
+    int64_t trunk_fixed, expert_size, total;        /* parameters: of the trunk without experts, of one expert, of all */
+    struct pw_node *run;                            /* how it was trained: steps, plan, seed; NULL */
+};
+
+pwy_model *pw_model_hold(pwy_model *m);
+void pw_model_release(pwy_model *m);                                 /* NULL allowed */
+/* Looks through the training data: targets, tokenizer, the senses' constants; then declares every parameter. Holds the registry's sources through its own copy. */
+pwy_status pw_model_build(pwy_registry *registry, const struct pw_node *options, pwy_model **out);
+/* The same from what a file brought: registry, tokenizer and params filled in, senses' saved state in `senses` (a map task -> part -> map). */
+pwy_status pw_model_assemble(pwy_model *m, const struct pw_node *senses);
+pwy_status pw_model_make(pwy_context *ctx, pwy_model **out);         /* empty, counted once */
+pwy_status pw_nets_open(pwy_model *m);                               /* the senses of every task, opened */
+pwy_status pw_model_declare(pwy_model *m);                           /* every parameter, when the senses are fitted or loaded */
+pwy_status pw_senses_to_node(const pwy_model *m, struct pw_node **out);
+extern const struct pw_option pw_shape_options[];
+pwy_status pw_shape_to_node(const struct pw_shape *s, struct pw_node **out);
+pwy_status pw_model_net(const pwy_model *m, const char *task, struct pw_net **out);
+pwy_status pw_model_json(const pwy_model *m, struct pw_buf *out);    /* describe.c */
+
+/* --- a batch --- */
+struct pw_item {
+    struct pw_net *net;
+    struct pw_encoded *part;            /* [n_parts] */
+    struct pw_target target;
+    int row, n_rows;                    /* its rows in the trunk; the first is the task's */
+    int32_t *ids; int n_ids;            /* what it writes, in training and scoring */
+    int first_write;                    /* the row, from `row`, that predicts ids[0] */
+    int n_in;                           /* ids that are fed: n_ids - 1, or all of a prompt */
+    int64_t text_bytes;                 /* that ids stand for */
+};
+struct pw_batch { int n; struct pw_item *item; int rows; int32_t *off, *prefix, *task; };
+
+/* Encodes one example for a net: parts, then the target when `with_target`. rng NULL: no augmentation. */
+pwy_status pw_item_encode(const pwy_model *m, struct pw_net *net, const pwy_example *ex, bool with_target,
+                          struct pw_rng *rng, struct pw_arena *arena, struct pw_item *out);
+/* Lays the encoded items out as one ragged batch. */
+pwy_status pw_batch_layout(struct pw_batch *b, struct pw_arena *arena);
+
+/* --- a pass --- */
+struct pw_group;                        /* items of one task */
+struct pw_pass {
+    const pwy_model *model; struct pw_exec *x; const struct pw_batch *batch;
+    struct pw_ragged ragged;
+    real *in, *out;                     /* (rows, d): the trunk's */
+    struct pw_routes **routes;          /* [layers] */
+    struct pw_trunk_keep *keep;
+    struct pw_group *group; int n_groups;
+    double aux_loss;
+};
+struct pw_group {                       /* pass.c, head.c */
+    struct pw_net *net; int n; const struct pw_item **item; int *index;     /* [n] in the batch */
+    struct pw_stem *stem;               /* [n_parts] */
+    real *feature, *normed, *stat, *trunk, *wide;   /* (n, 2 d), (n, 2 d), (n, 2), (n, outputs), (n, outputs) */
+};
+struct pw_stem { int n; const struct pw_encoded **in; int *which; real *rows, *wide; void *keep; int n_rows; };
+
+pwy_status pw_pass_forward(struct pw_pass *p, const pwy_model *m, struct pw_exec *x, const struct pw_batch *b);
+/* Losses and the whole way back. weight (n): of each item. loss (n): the trunk's and the wide path's, by item (wide NaN where there is none). */
+pwy_status pw_pass_backward(struct pw_pass *p, const real *weight, double *trunk_loss, double *wide_loss);
+/* Losses alone, for scoring: of the writers' texts in nats, by item. */
+pwy_status pw_pass_write_loss(struct pw_pass *p, double *nats);
+/* wide_scale * wide + trunk_scale * trunk of item i of a group, into out (outputs). */
+void pw_group_fuse(const struct pw_group *g, int i, double wide_scale, double trunk_scale, real *out);
+/* Parameters that one item's answer read. */
+int64_t pw_pass_active(const struct pw_pass *p, const struct pw_item *item);
+
+/* head.c */
+pwy_status pw_read_out(struct pw_pass *p, struct pw_group *g);
+pwy_status pw_read_out_back(struct pw_pass *p, struct pw_group *g, const real *dlogits, real *dout);
+pwy_status pw_wide(struct pw_pass *p, struct pw_group *g);
+pwy_status pw_wide_back(struct pw_pass *p, struct pw_group *g, const real *dwide, real **dstem);
+
+/* writer.c: next-token loss over rows (n, d) by tied embeddings, in blocks of rows so that the logits (n, vocab) never stand whole. dh (n, d) NULL: loss alone. */
+pwy_status pw_writer(struct pw_exec *x, int n, int d, const real *h, struct pw_param *embed, const real *embed_t, const int32_t *target, const real *weight, double *loss, real *dh);
+
+/* generate.c: continues an item, greedy (temperature 0) or by sampling; text is the caller's. */
+struct pw_generate { int64_t max_new; double temperature; uint64_t seed; };
+pwy_status pw_generate(const pwy_model *m, struct pw_exec *x, const struct pw_item *item, const struct pw_generate *how, char **text, int64_t *n_new, struct pw_pass *pass);
+#endif

@@ -1,0 +1,332 @@
+/* The reference workloads: a causal language model with tied embeddings, RMSNorm, rotary positions and SwiGLU experts, weights and ids random. */
+#include "train/bench.h"
+#include "base/num.h"
+#include "train/train.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WARM = 2, PROMPT = 16, CLASSES = 4, DECODES = 5 };
+
+struct bench_options { int64_t d, layers, heads, hidden, experts, topk, seq, batch, vocab, threads, steps, new_tokens; char *dtype; };
+
+#define FIELD(name, min, max) {#name, PW_OPT_INT, offsetof(struct bench_options, name), min, max}
+static const struct pw_option bench_table[] = {
+    FIELD(d, 8, 16384), FIELD(layers, 1, 256), FIELD(heads, 1, 256), FIELD(hidden, 1, 65536), FIELD(experts, 0, 65536),
+    FIELD(topk, 1, 64), FIELD(seq, 1, 65536), FIELD(batch, 1, 65536), FIELD(vocab, CLASSES, 1 << 20),
+    FIELD(threads, 1, 1024), FIELD(steps, 1, 1 << 20),
+    {"new", PW_OPT_INT, offsetof(struct bench_options, new_tokens), 1, 1 << 20},
+    {"dtype", PW_OPT_TEXT, offsetof(struct bench_options, dtype), 0, 0}, {0}};
+
+struct bench {
+    const char *what; struct bench_options o;
+    struct pw_params *params; struct pw_trunk *trunk; struct pw_param *embed; real *embed_t;
+    struct pw_adamw adamw; struct pw_pool *pool; struct pw_exec x; struct pw_gemm_trace *trace;
+    int rows; int32_t *off, *prefix, *id, *target;
+    real *weight; double *loss;
+    double ms, tokens, bound_ms, blas_ms, last_loss;
+};
+
+/* --- setting up --- */
+
+static pwy_status read_options(const pwy_context *ctx, const struct pw_node *given, struct bench_options *o)
+{
+    *o = (struct bench_options){.d = 256, .layers = 4, .heads = 8, .hidden = 512, .experts = 16, .topk = 2, .seq = 128,
+                                .batch = 32, .vocab = 8192, .threads = ctx->threads, .steps = 8, .new_tokens = 128};
+    PW_TRY(pw_options_read(given, "bench", bench_table, o));
+    if (o->dtype != NULL && strcmp(o->dtype, "f32") != 0)
+        return pw_fail(PWY_E_UNSUPPORTED, "bench: dtype '%s'; this build computes in f32", o->dtype);
+    if (o->d % o->heads != 0 || o->d / o->heads % 2 != 0)
+        return pw_fail(PWY_E_ARGUMENT, "bench: d %lld does not divide into %lld heads of an even width", (long long)o->d,
+                       (long long)o->heads);
+    return PWY_OK;
+}
+
+static pwy_status make_model(struct bench *b)
+{
+    const struct bench_options *o = &b->o;
+    struct pw_trunk_config c = {.d = (int)o->d, .layers = (int)o->layers, .heads = (int)o->heads, .kv_heads = (int)o->heads,
+                                .experts = (int)o->experts, .topk = (int)o->topk, .hidden = (int)o->hidden,
+                                .rope_base = 10000, .expert_lr = 1, .router = {.renormalise = o->topk > 1, .balance = .01}};
+    PW_NEED(b->params = pw_params_new(1));
+    PW_TRY(pw_param_declare(b->params, PW_VECTOR, PW_NORMAL, .05, 2, PW_SHAPE(o->vocab, o->d), &b->embed, "embed"));
+    return pw_trunk_new(&c, b->params, &b->trunk);
+}
+
+static pwy_status make_ids(struct bench *b)
+{
+    struct pw_rng rng = pw_rng_at(1, pw_hash("bench", 5), 0);
+    size_t n = (size_t)b->rows, seqs = (size_t)(b->rows / b->o.seq);
+    PW_NEED(b->off = pw_calloc(seqs + 1, sizeof *b->off));
+    PW_NEED(b->prefix = pw_calloc(seqs, sizeof *b->prefix));
+    PW_NEED(b->id = pw_calloc(n, sizeof *b->id));
+    PW_NEED(b->target = pw_calloc(n, sizeof *b->target));
+    PW_NEED(b->weight = pw_calloc(n, sizeof *b->weight));
+    PW_NEED(b->loss = pw_calloc(n, sizeof *b->loss));
+    for (size_t i = 0; i <= seqs; i++) b->off[i] = (int32_t)(i * (size_t)b->o.seq);
+    for (size_t i = 0; i < n; i++) b->id[i] = (int32_t)pw_rng_below(&rng, (uint64_t)b->o.vocab);
+    for (size_t i = 0; i < n; i++) b->target[i] = (int32_t)pw_rng_below(&rng, (uint64_t)b->o.vocab);
+    for (size_t i = 0; i < n; i++) b->weight[i] = (real)1 / (real)n;
+    return PWY_OK;
+}
+
+static pwy_status make_engine(struct bench *b, pwy_context *ctx)
+{
+    bool train = strcmp(b->what, "train") == 0;
+    PW_TRY(make_model(b));
+    PW_TRY(make_ids(b));
+    if (b->o.threads > 1) PW_TRY(pw_pool_new((int)b->o.threads, &b->pool));
+    b->x = (struct pw_exec){.kern = ctx->kern, .pool = b->pool, .train = train, .seed = 1};
+    PW_NEED(b->x.arena = pw_arena_new());
+    PW_NEED(b->trace = pw_trace_new());
+    if (!train) return PWY_OK;
+    PW_TRY(pw_params_start_training(b->params));
+    b->adamw = (struct pw_adamw){.b1 = .9, .b2 = .98, .eps = 1e-8, .decay = .05, .clip = 1};
+    return pw_adamw_open(&b->adamw, b->params);
+}
+
+static pwy_status transpose_embedding(struct bench *b)
+{
+    int64_t v = b->o.vocab, d = b->o.d;
+    PW_NEED(b->embed_t = pw_calloc((size_t)(v * d), sizeof(real)));
+    b->x.kern->transpose((int)v, (int)d, b->embed->w, (int)d, b->embed_t, (int)v);
+    return PWY_OK;
+}
+
+static void bench_close(struct bench *b)
+{
+    pw_adamw_close(&b->adamw);
+    pw_trunk_free(b->trunk);
+    pw_params_free(b->params);
+    pw_pool_free(b->pool);
+    if (b->x.arena != NULL) pw_arena_free(b->x.arena);
+    if (b->trace != NULL) pw_trace_free(b->trace);
+    free(b->embed_t);
+    free(b->off);
+    free(b->prefix);
+    free(b->id);
+    free(b->target);
+    free(b->weight);
+    free(b->loss);
+    pw_options_release(bench_table, &b->o);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *list, int n)
+{
+    qsort(list, (size_t)n, sizeof *list, by_value);
+    return list[n / 2];
+}
+
+/* --- train --- */
+
+struct act { struct pw_ragged r; real *in, *out, *dout, *din; struct pw_trunk_keep *keep; };
+
+static pwy_status take_acts(struct bench *b, struct act *a)
+{
+    size_t size = (size_t)b->rows * (size_t)b->o.d;
+    pw_arena_reset(b->x.arena);
+    *a = (struct act){.r = {b->rows / (int)b->o.seq, b->off, b->prefix, NULL}};
+    PW_NEED(a->in = pw_arena_take(b->x.arena, size, sizeof(real)));
+    PW_NEED(a->out = pw_arena_take(b->x.arena, size, sizeof(real)));
+    if (!b->x.train) return PWY_OK;
+    PW_NEED(a->dout = pw_arena_zero(b->x.arena, size, sizeof(real)));
+    PW_NEED(a->din = pw_arena_take(b->x.arena, size, sizeof(real)));
+    return PWY_OK;
+}
+
+static pwy_status train_step(struct bench *b, int64_t step)
+{
+    struct act a;
+    double aux = 0, norm, sum = 0;
+    PW_TRY(take_acts(b, &a));
+    pw_params_zero_grad(b->params);
+    PW_TRY(pw_embed(&b->x, b->rows, b->id, b->embed, a.in));
+    PW_TRY(pw_trunk_forward(b->trunk, &b->x, &a.r, a.in, a.out, NULL, &a.keep));
+    PW_TRY(pw_writer(&b->x, b->rows, (int)b->o.d, a.out, b->embed, NULL, b->target, b->weight, b->loss, a.dout));
+    PW_TRY(pw_trunk_backward(b->trunk, &b->x, &a.r, a.keep, a.dout, a.din, &aux));
+    PW_TRY(pw_embed_back(&b->x, b->rows, b->id, b->embed, a.din));
+    for (int i = 0; i < b->rows; i++) sum += b->loss[i];
+    b->last_loss = sum / b->rows;
+    return pw_adamw_step(&b->adamw, &b->x, b->params, 1e-3, step, &norm);
+}
+
+/* Steps, each followed by its own products alone, so that both see the same machine. */
+static pwy_status run_train(struct bench *b, double *step, double *bound, double *blas)
+{
+    double flops;
+    for (int i = 0; i < WARM + b->o.steps; i++) {
+        pw_trace_clear(b->trace);
+        b->x.trace = b->trace;
+        double start = pw_clock();
+        PW_TRY(train_step(b, i + 1));
+        double end = pw_clock();
+        int at = i < WARM ? 0 : i - WARM;
+        b->x.trace = NULL;
+        step[at] = end - start;
+        PW_TRY(pw_trace_replay(&b->x, b->trace, &bound[at], &flops));
+        PW_TRY(pw_trace_replay_blas(b->trace, (int)b->o.threads, &blas[at]));
+    }
+    return PWY_OK;
+}
+
+static pwy_status bench_train(struct bench *b)
+{
+    size_t n = (size_t)b->o.steps;
+    double *time;
+    PW_NEED(time = pw_calloc(3 * n, sizeof *time));
+    pwy_status status = run_train(b, time, time + n, time + 2 * n);
+    if (status == PWY_OK) {
+        b->ms = 1e3 * median(time, (int)n);
+        b->bound_ms = 1e3 * median(time + n, (int)n);
+        b->blas_ms = 1e3 * median(time + 2 * n, (int)n);
+        b->tokens = b->rows;
+    }
+    free(time);
+    return status;
+}
+
+/* --- predict: mean of the rows against the first classes' embeddings --- */
+
+static pwy_status predict_once(struct bench *b)
+{
+    struct act a;
+    int d = (int)b->o.d;
+    real *mean, *logits;
+    PW_TRY(take_acts(b, &a));
+    PW_NEED(mean = pw_arena_zero(b->x.arena, (size_t)(a.r.n_seq * d), sizeof(real)));
+    PW_NEED(logits = pw_arena_take(b->x.arena, (size_t)a.r.n_seq * CLASSES, sizeof(real)));
+    PW_TRY(pw_embed(&b->x, b->rows, b->id, b->embed, a.in));
+    PW_TRY(pw_trunk_forward(b->trunk, &b->x, &a.r, a.in, a.out, NULL, NULL));
+    for (int i = 0; i < b->rows; i++)
+        b->x.kern->axpy(d, (real)1 / (real)b->o.seq, a.out + (size_t)i * (size_t)d, mean + (size_t)(i / b->o.seq) * (size_t)d);
+    struct pw_product p = {false, false, a.r.n_seq, CLASSES, d, mean, d, b->embed_t, (int)b->o.vocab, 0, logits, CLASSES};
+    return pw_products(&b->x, &p, 1);
+}
+
+static pwy_status run_predict(struct bench *b, double *time, int n)
+{
+    for (int i = -n / 10; i < n; i++) {
+        double start = pw_clock();
+        PW_TRY(predict_once(b));
+        if (i >= 0) time[i] = pw_clock() - start;
+    }
+    b->ms = 1e3 * median(time, n);
+    b->tokens = b->rows;
+    return PWY_OK;
+}
+
+/* --- decode: greedy, one sequence --- */
+
+static pwy_status next_id(struct bench *b, const real *h, int32_t *id)
+{
+    int vocab = (int)b->o.vocab, d = (int)b->o.d;
+    real *logits;
+    PW_NEED(logits = pw_arena_take(b->x.arena, (size_t)vocab, sizeof(real)));
+    struct pw_product p = {false, false, 1, vocab, d, h, d, b->embed_t, vocab, 0, logits, vocab};
+    PW_TRY(pw_products(&b->x, &p, 1));
+    *id = 0;
+    for (int i = 1; i < vocab; i++)
+        if (logits[i] > logits[*id]) *id = i;
+    return PWY_OK;
+}
+
+static pwy_status decode(struct bench *b, struct pw_cache *cache, double *seconds)
+{
+    size_t d = (size_t)b->o.d;
+    real in[PROMPT * d], out[PROMPT * d];
+    int32_t id;
+    pw_cache_clear(cache);
+    PW_TRY(pw_embed(&b->x, PROMPT, b->id, b->embed, in));
+    PW_TRY(pw_trunk_feed(b->trunk, &b->x, cache, PROMPT, 0, in, out, NULL));
+    PW_TRY(next_id(b, out + (PROMPT - 1) * d, &id));
+    double start = pw_clock();
+    for (int i = 0; i < b->o.new_tokens; i++) {
+        pw_arena_reset(b->x.arena);
+        PW_TRY(pw_trunk_feed(b->trunk, &b->x, cache, 1, 0, b->embed->w + (size_t)id * d, out, NULL));
+        PW_TRY(next_id(b, out, &id));
+    }
+    *seconds = pw_clock() - start;
+    return PWY_OK;
+}
+
+static pwy_status bench_decode(struct bench *b)
+{
+    struct pw_cache *cache;
+    double time[DECODES];
+    pwy_status status = PWY_OK;
+    PW_TRY(pw_cache_new(b->trunk, PROMPT + b->o.new_tokens, &cache));
+    for (int i = 0; status == PWY_OK && i < DECODES; i++) status = decode(b, cache, &time[i]);
+    pw_cache_free(cache);
+    b->ms = 1e3 * median(time, DECODES);
+    b->tokens = (double)b->o.new_tokens;
+    return status;
+}
+
+static pwy_status bench_predict(struct bench *b)
+{
+    int n = 10 * (int)b->o.steps;
+    double *time;
+    PW_NEED(time = pw_calloc((size_t)n, sizeof *time));
+    pwy_status status = run_predict(b, time, n);
+    free(time);
+    return status;
+}
+
+/* --- the line --- */
+
+static int64_t count_params(const struct bench *b)
+{
+    int64_t n = 0;
+    for (int i = 0; i < b->params->n; i++) n += b->params->list[i]->n;
+    return n;
+}
+
+static pwy_status report(const struct bench *b, struct pw_buf *out)
+{
+    PW_TRY(pw_buf_printf(out, "{\"bench\": \"%s\"", b->what));
+    for (const struct pw_option *p = bench_table; p->name != NULL; p++)
+        if (p->type == PW_OPT_INT)
+            PW_TRY(pw_buf_printf(out, ", \"%s\": %lld", p->name,
+                                 (long long)*(const int64_t *)(const void *)((const char *)&b->o + p->offset)));
+    PW_TRY(pw_buf_printf(out, ", \"dtype\": \"f32\", \"kernels\": \"%s\", \"params\": %lld", b->x.kern->name,
+                         (long long)count_params(b)));
+    PW_TRY(pw_buf_printf(out, ", \"ms\": %.3f, \"tok_s\": %.1f", b->ms, 1e3 * b->tokens / b->ms));
+    if (b->x.train)
+        PW_TRY(pw_buf_printf(out, ", \"gemm_bound_ms\": %.3f, \"gemm_blas_ms\": %.3f, \"loss\": %.4f", b->bound_ms,
+                             b->blas_ms, b->last_loss));
+    return pw_buf_printf(out, "}");
+}
+
+static pwy_status run(struct bench *b)
+{
+    if (b->x.train) return bench_train(b);
+    PW_TRY(transpose_embedding(b));
+    return strcmp(b->what, "predict") == 0 ? bench_predict(b) : bench_decode(b);
+}
+
+pwy_status pw_bench(pwy_context *ctx, const char *what, const struct pw_node *options, char **json)
+{
+    struct bench b = {.what = what};
+    struct pw_buf out = {0};
+    if (strcmp(what, "train") != 0 && strcmp(what, "predict") != 0 && strcmp(what, "decode") != 0)
+        return pw_fail(PWY_E_ARGUMENT, "bench: no workload '%s'; train, predict and decode would be right", what);
+    PW_TRY(read_options(ctx, options, &b.o));
+    if (strcmp(what, "decode") == 0) b.o.batch = 1;
+    if (strcmp(what, "decode") == 0 && b.o.seq < PROMPT) b.o.seq = PROMPT;
+    b.rows = (int)(b.o.batch * b.o.seq);
+    pw_blas_enter();
+    pwy_status status = make_engine(&b, ctx);
+    if (status == PWY_OK) status = run(&b);
+    pw_blas_leave();
+    if (status == PWY_OK) status = report(&b, &out);
+    bench_close(&b);
+    if (status == PWY_OK) *json = out.data;
+    else pw_buf_free(&out);
+    return status;
+}

@@ -1,0 +1,115 @@
+/* How much each answer takes of the wide path and of the trunk: the mix with the least loss on the task's validation rows. */
+#include "train/train.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 2000 };                   /* of validation, at most */
+
+struct mix { double wide, trunk; };
+/* Numbers are averaged; log-odds are added, since a trunk that has seen its rows often is over-confident. */
+static const struct mix number_mix[] = {{1, 0}, {.9, .1}, {.75, .25}, {.5, .5}, {.25, .75}, {0, 1}};
+static const struct mix label_mix[] = {{1, 0}, {1, .1}, {1, .25}, {1, .5}, {1, 1}, {1, 2}, {.5, .25}, {.5, .5}, {0, .5}, {0, 1}};
+
+struct heard {                          /* both paths' answers (n, outputs) on the validation rows, and what would be right */
+    struct pw_net *net; struct pw_arena *arena;
+    int64_t n, cap;
+    real *wide, *trunk;
+    struct pw_target *target;
+};
+
+static pwy_status heard_open(struct heard *h, int64_t rows)
+{
+    size_t n = (size_t)rows, c = (size_t)h->net->outputs;
+    h->cap = rows;
+    PW_NEED(h->arena = pw_arena_new());
+    PW_NEED(h->wide = pw_arena_take(h->arena, n * c, sizeof(real)));
+    PW_NEED(h->trunk = pw_arena_take(h->arena, n * c, sizeof(real)));
+    PW_NEED(h->target = pw_arena_take(h->arena, n, sizeof *h->target));
+    return PWY_OK;
+}
+
+static pwy_status keep_target(struct heard *h, const struct pw_target *from)
+{
+    size_t c = (size_t)h->net->outputs;
+    struct pw_target *to = &h->target[h->n];
+    *to = *from;
+    PW_NEED(to->labels = pw_arena_take(h->arena, c + 1, 1));
+    memcpy(to->labels, from->labels, c);
+    to->text = NULL;
+    return PWY_OK;
+}
+
+static pwy_status hear(void *arg, struct pw_infer *f, struct pw_net *net)
+{
+    struct heard *h = arg;
+    const struct pw_group *g = &f->pass.group[0];
+    size_t c = (size_t)net->outputs;
+    for (int i = 0; i < g->n && h->n < h->cap; i++, h->n++) {
+        memcpy(h->wide + (size_t)h->n * c, g->wide + (size_t)i * c, c * sizeof(real));
+        memcpy(h->trunk + (size_t)h->n * c, g->trunk + (size_t)i * c, c * sizeof(real));
+        PW_TRY(keep_target(h, &g->item[i]->target));
+    }
+    return PWY_OK;
+}
+
+static pwy_status mix_loss(struct heard *h, struct pw_exec *x, const struct mix *mix, double *loss)
+{
+    size_t c = (size_t)h->net->outputs, size = (size_t)h->n * c;
+    real *out, *dout;
+    double *each;
+    PW_NEED(out = pw_arena_take(h->arena, size, sizeof(real)));
+    PW_NEED(dout = pw_arena_take(h->arena, size, sizeof(real)));
+    PW_NEED(each = pw_arena_take(h->arena, (size_t)h->n, sizeof *each));
+    for (size_t i = 0; i < size; i++) out[i] = pw_fma((real)mix->trunk, h->trunk[i], (real)mix->wide * h->wide[i]);
+    PW_TRY(h->net->task->head->loss(x, h->net->task, (int)h->n, out, h->target, NULL, each, dout));
+    *loss = 0;
+    for (int64_t i = 0; i < h->n; i++) *loss += each[i];
+    return PWY_OK;
+}
+
+static pwy_status least_loss(struct heard *h, struct pw_exec *x, const struct mix *mix, int n, struct mix *best)
+{
+    double least = INFINITY, loss;
+    for (int i = 0; i < n; i++) {
+        size_t mark = pw_arena_mark(h->arena);
+        PW_TRY(mix_loss(h, x, &mix[i], &loss));
+        pw_arena_release(h->arena, mark);
+        if (!(loss < least)) continue;
+        least = loss;
+        *best = mix[i];
+    }
+    return PWY_OK;
+}
+
+static pwy_status choose(struct heard *h, struct pw_infer *f)
+{
+    struct pwy_task *t = h->net->task;
+    struct pw_scan scan = {.limit = ROWS, .max_bad = INT64_MAX - 1, .key = 1};
+    bool number = t->head->kind == PWY_REGRESS;
+    struct mix best = {number ? .5 : 1, number ? .5 : .25};
+    if (t->source[PWY_VALID] != NULL && t->source[PWY_VALID]->n > 0) {
+        PW_TRY(heard_open(h, t->source[PWY_VALID]->n < ROWS ? t->source[PWY_VALID]->n : ROWS));
+        PW_TRY(pw_infer_scan(f, h->net, t->source[PWY_VALID], &scan, hear, h));
+    }
+    if (h->n > 0 && number) PW_TRY(least_loss(h, &f->x, number_mix, sizeof number_mix / sizeof *number_mix, &best));
+    else if (h->n > 0) PW_TRY(least_loss(h, &f->x, label_mix, sizeof label_mix / sizeof *label_mix, &best));
+    t->wide_scale = best.wide;
+    t->trunk_scale = best.trunk;
+    return PWY_OK;
+}
+
+pwy_status pw_trainer_choose(struct pwy_trainer *t)
+{
+    struct pw_infer *f;
+    pwy_status status = PWY_OK;
+    PW_TRY(pw_infer_open(t->model, t->pool, 1, &f));
+    for (int i = 0; status == PWY_OK && i < t->model->registry->n; i++) {
+        struct heard h = {.net = &t->model->net[i]};
+        if (h.net->wide && !h.net->writes) status = choose(&h, f);
+        if (h.arena != NULL) pw_arena_free(h.arena);
+        if (t->progress != NULL && status == PWY_OK) pw_trainer_report(t, "choose", false);
+    }
+    pw_infer_close(f);
+    t->chosen = status == PWY_OK;
+    return status;
+}

@@ -1,0 +1,157 @@
+/* One step: rows of several tasks, encoded side by side, one pass forward and back, one update. */
+#include "train/train.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TRIES = 1000, WINDOW = 256 };    /* rows tried for one good one; answers that a running score goes over */
+
+/* --- rows --- */
+
+static pwy_status bad_row(struct pwy_trainer *t, const struct pwy_task *task, int64_t row, const pwy_example *ex)
+{
+    char key[96];
+    int64_t known = pw_map_count(t->bad);
+    int len = snprintf(key, sizeof key, "%d:%lld", task->index, (long long)row);
+    if (pw_map_add(t->bad, key, (size_t)len) < 0) return PWY_E_NOMEM;
+    if (pw_map_count(t->bad) == known) return PWY_OK;
+    char *why = pw_strdup(pwy_error_message());
+    PW_NEED(why);
+    bool placed = ex->file == NULL || strstr(why, ex->file) != NULL;
+    char *text = placed ? pw_printf("task '%s': %s", task->name, why)
+                        : pw_printf("task '%s': %s:%lld: %s", task->name, ex->file, (long long)ex->line, why);
+    free(why);
+    PW_NEED(text);
+    pw_log(t->model->ctx, PWY_LOG_WARNING, "%s: row skipped", text);
+    pwy_status status = known + 1 <= t->o.max_bad_rows ? PWY_OK
+        : pw_fail(PWY_E_LIMIT, "more than max_bad_rows %lld bad rows; the last: %s", (long long)t->o.max_bad_rows, text);
+    free(text);
+    return status;
+}
+
+/* The next row of a task that can be read and encoded is tried for here only as far as reading goes. */
+static pwy_status next_row(struct pwy_trainer *t, struct pwy_task *task, pwy_example *ex)
+{
+    pwy_source *source = task->source[PWY_TRAIN];
+    for (int tries = 0; tries < TRIES; tries++) {
+        int64_t row = pw_mixture_row(&t->mixture, task->index, (uint64_t)t->o.seed, source->n);
+        pwy_status status = pw_source_read(source, row, ex);
+        if (status != PWY_E_DATA) return status;
+        PW_TRY(bad_row(t, task, row, ex));
+    }
+    return pw_fail(PWY_E_DATA, "task '%s': %d rows in a row could not be read", task->name, TRIES);
+}
+
+static pwy_status read_rows(struct pwy_trainer *t)
+{
+    int64_t chunk = t->o.chunk, chunks = (t->o.batch + chunk - 1) / chunk;
+    for (int64_t i = 0; i < t->o.batch; i++) {
+        uint64_t draw = (uint64_t)(t->schedule.step * chunks + i / chunk);
+        int task = pw_mixture_draw(&t->mixture, (uint64_t)t->o.seed, draw);
+        PW_TRY(next_row(t, t->model->registry->task[task], t->ex[i]));
+        t->job[i] = (struct pw_encode_job){
+            .net = &t->model->net[task], .ex = t->ex[i], .with_target = true, .augment = true, .item = &t->item[i],
+            .rng = pw_rng_at((uint64_t)t->o.seed ^ pw_hash("augment", 7), (uint64_t)t->schedule.step, (uint64_t)i << 32)};
+    }
+    return PWY_OK;
+}
+
+/* Drops the rows that could not be encoded. Their number in the source is not known any more: file and line, or the count of steps, tells them apart. */
+static pwy_status keep_good(struct pwy_trainer *t, int *n)
+{
+    *n = 0;
+    for (int i = 0; i < t->o.batch; i++) {
+        struct pw_encode_job *job = &t->job[i];
+        if (job->status == PWY_OK) {
+            t->item[(*n)++] = t->item[i];
+            continue;
+        }
+        pwy_status status = pw_encode_again(&t->encoder, t->model, job);
+        if (status != PWY_E_DATA) return pw_fail_task(job->net->task->name);
+        int64_t row = job->ex->line > 0 ? -job->ex->line : -(int64_t)(pw_hash(pwy_error_message(), strlen(pwy_error_message())) >> 2);
+        PW_TRY(bad_row(t, job->net->task, row, job->ex));
+    }
+    return PWY_OK;
+}
+
+static pwy_status make_batch(struct pwy_trainer *t, struct pw_batch *b)
+{
+    pw_arena_reset(t->x.arena);
+    pw_encoder_reset(&t->encoder);
+    PW_TRY(read_rows(t));
+    pw_encode(&t->encoder, t->model, t->job, (int)t->o.batch);
+    *b = (struct pw_batch){.item = t->item};
+    PW_TRY(keep_good(t, &b->n));
+    return pw_batch_layout(b, t->x.arena);
+}
+
+/* --- running scores --- */
+
+static pwy_status score_item(struct pwy_trainer *t, const struct pw_group *g, int i, real *scores)
+{
+    const struct pwy_task *task = g->net->task;
+    struct pw_task_run *run = &t->run[task->index];
+    if (run->metric == NULL) PW_TRY(pw_metric_new(task, &run->metric));
+    if (g->net->writes) {
+        const struct pw_item *item = g->item[i];
+        pw_metric_add_text(run->metric, t->trunk_loss[g->index[i]] * item->n_ids, item->text_bytes, "");
+    } else {
+        pw_group_fuse(g, i, g->net->wide ? .5 : 0, .5, scores);
+        if (task->head->kind == PWY_CLASSIFY) pw_group_fuse(g, i, 1, 1, scores);
+        task->head->answer(task, t->x.kern, scores);
+        PW_TRY(pw_metric_add(run->metric, scores, &g->item[i]->target));
+    }
+    run->seen++;
+    run->score = pw_metric_score(run->metric);
+    if (pw_metric_count(run->metric) < WINDOW) return PWY_OK;
+    pw_metric_free(run->metric);
+    run->metric = NULL;
+    return PWY_OK;
+}
+
+static pwy_status keep_scores(struct pwy_trainer *t, const struct pw_pass *p)
+{
+    for (int g = 0; g < p->n_groups; g++) {
+        real *scores;
+        PW_NEED(scores = pw_arena_take(t->x.arena, (size_t)p->group[g].net->outputs + 1, sizeof(real)));
+        for (int i = 0; i < p->group[g].n; i++) PW_TRY(score_item(t, &p->group[g], i, scores));
+    }
+    return PWY_OK;
+}
+
+static double mean_loss(const struct pwy_trainer *t, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += t->trunk_loss[i] + (isnan(t->wide_loss[i]) ? 0 : t->wide_loss[i]);
+    return n > 0 ? sum / n : 0;
+}
+
+/* --- the step --- */
+
+static pwy_status pass_and_update(struct pwy_trainer *t, struct pw_batch *b, double *loss)
+{
+    struct pw_pass p;
+    double norm;
+    for (int i = 0; i < b->n; i++) t->weight[i] = (real)1 / (real)b->n;
+    pw_params_zero_grad(t->model->params);
+    PW_TRY(pw_pass_forward(&p, t->model, &t->x, b));
+    PW_TRY(pw_pass_backward(&p, t->weight, t->trunk_loss, t->wide_loss));
+    PW_TRY(pw_adamw_step(&t->adamw, &t->x, t->model->params, t->o.lr * pw_schedule_rate(&t->schedule, t->o.warmup),
+                         t->schedule.step + 1, &norm));
+    *loss = mean_loss(t, b->n);
+    if (!isfinite(*loss) || !isfinite(norm))
+        return pw_fail(PWY_E_STATE, "step %lld: the loss or its gradient is not finite; a smaller lr than %g would be right",
+                       (long long)t->schedule.step, t->o.lr);
+    return keep_scores(t, &p);
+}
+
+pwy_status pw_trainer_step(struct pwy_trainer *t, double *loss)
+{
+    struct pw_batch b;
+    t->x.step = (uint64_t)t->schedule.step;
+    t->chosen = false;
+    PW_TRY(make_batch(t, &b));
+    if (b.n > 0) PW_TRY(pass_and_update(t, &b, loss));
+    t->loss = t->schedule.step == 0 ? *loss : t->loss + (*loss - t->loss) * (t->schedule.step < 50 ? .1 : .02);
+    return pw_schedule_advance(&t->schedule, pw_clock() - t->started);
+}

@@ -1,0 +1,89 @@
+/* The training loop: mixture of tasks, schedule, optimizer, the step, checkpoints. */
+#ifndef PW_TRAIN_H
+#define PW_TRAIN_H
+#include <time.h>
+#include "model/infer.h"
+#include "pathways/trainer.h"
+
+struct pw_train_options {               /* a recipe's `train:` */
+    double minutes, epochs, lr, warmup, temperature, clip, weight_decay, dropout;
+    int64_t steps, seed, threads, batch, chunk, max_bad_rows;
+    char *dtype, *checkpoint;
+    const struct pw_node *plan, *freeze;
+};
+extern const struct pw_option pw_train_table[];
+
+/* --- schedule.c: how far a run is, and where it will end --- */
+struct pw_plan { int64_t step; int64_t total; };
+/* Progress goes by (1 - share) / (total - step) a step under the plan in force. A run by minutes writes new plans as it learns its own speed; they are part of the model file, so that `steps:` with the same
+   `plan:` goes through the same shares, and so the same learning rates, to the byte. */
+struct pw_schedule {
+    double share; int64_t step;
+    struct pw_plan *plan; int n_plan, cap, at;      /* at: the plan in force */
+    double seconds, budget;                         /* budget 0: by steps */
+    bool replay;                                    /* plans were given: none is made */
+    int64_t limit;                                  /* not 0: ends after this step whatever the plan: time ran out, there or here */
+    int64_t measured_step, next_plan; double measured_at;
+};
+pwy_status pw_schedule_open(struct pw_schedule *s, const struct pw_train_options *o, int64_t steps);
+void pw_schedule_close(struct pw_schedule *s);
+bool pw_schedule_done(const struct pw_schedule *s);
+double pw_schedule_rate(const struct pw_schedule *s, double warmup);        /* 0..1: warm-up, then cosine to .02 */
+pwy_status pw_schedule_advance(struct pw_schedule *s, double seconds);      /* one step done, which ended `seconds` after the run's start */
+double pw_schedule_left(const struct pw_schedule *s);                       /* seconds */
+pwy_status pw_schedule_to_node(const struct pw_schedule *s, struct pw_node *run);
+pwy_status pw_schedule_read_plan(struct pw_schedule *s, const struct pw_node *plan);
+
+/* --- mixture.c: which task, which row --- */
+struct pw_mixture { int n; double *upto; int64_t *cursor; };                /* cumulative rates; rows taken of each task */
+pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, double temperature);
+void pw_mixture_close(struct pw_mixture *m);
+int pw_mixture_draw(const struct pw_mixture *m, uint64_t seed, uint64_t draw);
+int64_t pw_mixture_row(struct pw_mixture *m, int task, uint64_t seed, int64_t rows);    /* moves the cursor: each epoch is a permutation of its own */
+
+/* --- adamw.c --- */
+struct pw_adamw { real **m, **v; int n; double b1, b2, eps, decay, clip; };
+pwy_status pw_adamw_open(struct pw_adamw *a, const struct pw_params *params);
+void pw_adamw_close(struct pw_adamw *a);
+/* One update by the gradients there are. step counts from 1. Clips by the global norm of all but tables; an untouched group is left alone. */
+pwy_status pw_adamw_step(struct pw_adamw *a, struct pw_exec *x, struct pw_params *params, double lr, int64_t step, double *norm);
+
+struct pwy_progress { const struct pwy_trainer *trainer; const char *phase; double share, loss, seconds, left; };
+
+struct pw_task_run { struct pw_metric *metric; double score; int64_t seen; };
+
+struct pwy_trainer {
+    pwy_model *model;                   /* its own, writable */
+    struct pw_train_options o;
+    struct pw_node *given;              /* the options' tree: o borrows from it */
+    struct pw_schedule schedule;
+    struct pw_mixture mixture;
+    struct pw_adamw adamw;
+    struct pw_pool *pool;
+    struct pw_encoder encoder;
+    struct pw_exec x;
+    pwy_example **ex; struct pw_encode_job *job; struct pw_item *item;      /* [batch] */
+    real *weight; double *trunk_loss, *wide_loss;                           /* [batch] */
+    struct pw_task_run *run;            /* [tasks] */
+    double loss;                        /* running mean */
+    struct pw_map *bad;                 /* rows skipped: "task:row" */
+    double started;                     /* clock when this process began, less what it had run before */
+    double shown;                       /* when progress was last reported */
+    bool chosen;                        /* the mixes of wide path and trunk fit these weights */
+    int cancelled;                      /* atomic */
+    pwy_progress_fn progress; void *progress_user; pwy_destroy_fn progress_destroy;
+};
+
+pwy_status pw_trainer_open(pwy_model *model, const struct pw_node *options, struct pwy_trainer **out);
+pwy_status pw_trainer_open_checkpoint(pwy_registry *registry, const char *path, const struct pw_node *options, struct pwy_trainer **out);
+void pw_trainer_close(struct pwy_trainer *t);
+pwy_status pw_trainer_step(struct pwy_trainer *t, double *loss);            /* step.c */
+pwy_status pw_trainer_run(struct pwy_trainer *t);
+pwy_status pw_trainer_choose(struct pwy_trainer *t);                        /* choose.c */
+pwy_status pw_trainer_save(const struct pwy_trainer *t, const char *path);  /* checkpoint.c */
+pwy_status pw_trainer_snapshot(struct pwy_trainer *t, pwy_model **out);
+pwy_status pw_trainer_report(struct pwy_trainer *t, const char *phase, bool always);   /* calls the progress function; PWY_E_CANCELLED when it, or anyone, says stop */
+double pw_clock(void);                                                      /* seconds, monotonic */
+/* Shared by the two ways to begin. Takes model. */
+pwy_status pw_trainer_begin(pwy_model *model, const struct pw_node *options, struct pwy_trainer **out);
+#endif

@@ -1,0 +1,272 @@
+/* A run: how it begins, goes on, reports, ends. */
+#include "file/model_file.h"
+#include "train/train.h"
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELD(name, type, min, max) {#name, type, offsetof(struct pw_train_options, name), min, max}
+const struct pw_option pw_train_table[] = {
+    FIELD(minutes, PW_OPT_NUMBER, 0, 1e6), FIELD(epochs, PW_OPT_NUMBER, 0, 1e6), FIELD(steps, PW_OPT_INT, 1, 1e12),
+    FIELD(seed, PW_OPT_INT, 0, 9e15), FIELD(threads, PW_OPT_INT, 1, 1024), FIELD(batch, PW_OPT_INT, 1, 65536),
+    FIELD(chunk, PW_OPT_INT, 1, 65536), FIELD(lr, PW_OPT_NUMBER, 0, 10), FIELD(warmup, PW_OPT_NUMBER, 0, .9),
+    FIELD(temperature, PW_OPT_NUMBER, .1, 1e6), FIELD(clip, PW_OPT_NUMBER, 0, 1e6),
+    FIELD(weight_decay, PW_OPT_NUMBER, 0, 10), FIELD(dropout, PW_OPT_NUMBER, 0, .95),
+    FIELD(max_bad_rows, PW_OPT_INT, 0, 1e15), FIELD(dtype, PW_OPT_TEXT, 0, 0), FIELD(checkpoint, PW_OPT_TEXT, 0, 0),
+    FIELD(plan, PW_OPT_NODE, 0, 0), FIELD(freeze, PW_OPT_NODE, 0, 0), {0}};
+
+double pw_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* --- options --- */
+
+static pwy_status check_options(const struct pw_node *given, struct pw_train_options *o)
+{
+    int ways = (pw_node_get(given, "minutes") != NULL) + (pw_node_get(given, "steps") != NULL)
+             + (pw_node_get(given, "epochs") != NULL);
+    if (ways > 1)
+        return pw_node_fail(given, PWY_E_ARGUMENT, "train: minutes, steps and epochs exclude each other; one of them would be right");
+    if (o->plan != NULL && o->steps == 0)
+        return pw_node_fail(o->plan, PWY_E_ARGUMENT, "train: plan goes with steps, as the run that made it reported them");
+    if (o->dtype != NULL && strcmp(o->dtype, "f32") != 0)
+        return pw_node_fail(pw_node_get(given, "dtype"), PWY_E_UNSUPPORTED, "train: dtype '%s'; this build trains in f32", o->dtype);
+    if (o->freeze != NULL && o->freeze->kind != PW_LIST)
+        return pw_node_fail(o->freeze, PWY_E_ARGUMENT, "train: freeze is a list of parameter names");
+    if (ways == 0 && o->plan == NULL) o->minutes = 5;
+    if (o->chunk == 0) o->chunk = o->batch >= 64 ? 8 : (o->batch + 7) / 8;
+    return PWY_OK;
+}
+
+static pwy_status read_options(struct pwy_trainer *t, const struct pw_node *options)
+{
+    t->o = (struct pw_train_options){.seed = 1, .threads = t->model->ctx->threads, .batch = 64, .lr = 2e-3, .warmup = .05,
+                                     .temperature = 2, .clip = 1, .weight_decay = .05, .max_bad_rows = 100};
+    if (options == NULL) PW_NEED(t->given = pw_node_new(PW_MAP));
+    else PW_NEED(t->given = pw_node_copy(options));
+    PW_TRY(pw_options_read(t->given, "train", pw_train_table, &t->o));
+    return check_options(t->given, &t->o);
+}
+
+/* Steps that a run by epochs or steps has; 0: by minutes. */
+static int64_t steps_of(const struct pwy_trainer *t)
+{
+    double rows = 0;
+    if (t->o.epochs == 0) return t->o.steps;
+    for (int i = 0; i < t->model->registry->n; i++) rows += (double)t->model->registry->task[i]->source[PWY_TRAIN]->n;
+    return (int64_t)ceil(t->o.epochs * rows / (double)t->o.batch);
+}
+
+/* --- parts --- */
+
+static pwy_status freeze(struct pwy_trainer *t)
+{
+    for (int i = 0; t->o.freeze != NULL && i < t->o.freeze->n; i++) {
+        const struct pw_node *name = t->o.freeze->item[i];
+        int met = 0;
+        for (int p = 0; p < t->model->params->n && name->kind == PW_SCALAR; p++) {
+            if (fnmatch(name->text, t->model->params->list[p]->name, 0) != 0) continue;
+            t->model->params->list[p]->frozen = true;
+            met++;
+        }
+        if (met == 0)
+            return pw_node_fail(name, PWY_E_NOT_FOUND, "train: freeze: no parameter is called '%s'",
+                                name->kind == PW_SCALAR ? name->text : "(a list)");
+    }
+    return PWY_OK;
+}
+
+static pwy_status make_rows(struct pwy_trainer *t)
+{
+    size_t n = (size_t)t->o.batch;
+    PW_NEED(t->ex = pw_calloc(n, sizeof *t->ex));
+    PW_NEED(t->job = pw_calloc(n, sizeof *t->job));
+    PW_NEED(t->item = pw_calloc(n, sizeof *t->item));
+    PW_NEED(t->weight = pw_calloc(n, sizeof *t->weight));
+    PW_NEED(t->trunk_loss = pw_calloc(n, sizeof *t->trunk_loss));
+    PW_NEED(t->wide_loss = pw_calloc(n, sizeof *t->wide_loss));
+    PW_NEED(t->run = pw_calloc((size_t)t->model->registry->n, sizeof *t->run));
+    PW_NEED(t->bad = pw_map_new());
+    for (int i = 0; i < t->model->registry->n; i++) t->run[i].score = NAN;
+    for (size_t i = 0; i < n; i++) PW_NEED(t->ex[i] = pw_example_make());
+    return PWY_OK;
+}
+
+static pwy_status make_engine(struct pwy_trainer *t)
+{
+    t->adamw = (struct pw_adamw){.b1 = .9, .b2 = .98, .eps = 1e-8, .decay = t->o.weight_decay, .clip = t->o.clip};
+    PW_TRY(pw_params_start_training(t->model->params));
+    PW_TRY(freeze(t));
+    PW_TRY(pw_adamw_open(&t->adamw, t->model->params));
+    if (t->o.threads > 1) PW_TRY(pw_pool_new((int)t->o.threads, &t->pool));
+    PW_TRY(pw_encoder_open(&t->encoder, t->pool));
+    t->x = (struct pw_exec){.kern = t->model->ctx->kern, .pool = t->pool, .train = true, .seed = (uint64_t)t->o.seed,
+                            .dropout = t->o.dropout};
+    PW_NEED(t->x.arena = pw_arena_new());
+    return PWY_OK;
+}
+
+static pwy_status check_sources(const pwy_registry *r)
+{
+    for (int i = 0; i < r->n; i++)
+        if (r->task[i]->source[PWY_TRAIN] == NULL || r->task[i]->source[PWY_TRAIN]->n == 0)
+            return pw_fail(PWY_E_STATE, "task '%s' has no training rows", r->task[i]->name);
+    return PWY_OK;
+}
+
+static pwy_status begin(struct pwy_trainer *t, const struct pw_node *options)
+{
+    PW_TRY(check_sources(t->model->registry));
+    PW_TRY(read_options(t, options));
+    PW_TRY(make_rows(t));
+    PW_TRY(make_engine(t));
+    PW_TRY(pw_schedule_open(&t->schedule, &t->o, steps_of(t)));
+    t->started = pw_clock();
+    return pw_mixture_open(&t->mixture, t->model->registry, t->o.temperature);
+}
+
+pwy_status pw_trainer_begin(pwy_model *model, const struct pw_node *options, struct pwy_trainer **out)
+{
+    struct pwy_trainer *t = pw_calloc(1, sizeof *t);
+    pwy_status status = t == NULL ? PWY_E_NOMEM : PWY_OK;
+    if (t == NULL) {
+        pw_model_release(model);
+        return status;
+    }
+    t->model = model;
+    status = begin(t, options);
+    if (status == PWY_OK) *out = t;
+    else pw_trainer_close(t);
+    return status;
+}
+
+/* A copy of the model to work on, with the original's sources. */
+pwy_status pw_trainer_open(pwy_model *model, const struct pw_node *options, struct pwy_trainer **out)
+{
+    pwy_model *own;
+    PW_TRY(pw_model_copy(model, &own));
+    for (int i = 0; i < own->registry->n; i++)
+        for (int s = 0; s < 3; s++)
+            if (model->registry->task[i]->source[s] != NULL)
+                own->registry->task[i]->source[s] = pw_source_hold(model->registry->task[i]->source[s]);
+    return pw_trainer_begin(own, options, out);
+}
+
+static void free_rows(struct pwy_trainer *t)
+{
+    for (int i = 0; t->ex != NULL && i < t->o.batch; i++)
+        if (t->ex[i] != NULL) pw_example_release(t->ex[i]);
+    for (int i = 0; t->run != NULL && i < t->model->registry->n; i++) pw_metric_free(t->run[i].metric);
+    free(t->ex);
+    free(t->job);
+    free(t->item);
+    free(t->weight);
+    free(t->trunk_loss);
+    free(t->wide_loss);
+    free(t->run);
+    if (t->bad != NULL) pw_map_free(t->bad);
+}
+
+void pw_trainer_close(struct pwy_trainer *t)
+{
+    if (t == NULL) return;
+    if (t->progress_destroy != NULL) t->progress_destroy(t->progress_user);
+    free_rows(t);
+    pw_adamw_close(&t->adamw);
+    pw_encoder_close(&t->encoder);
+    pw_pool_free(t->pool);
+    if (t->x.arena != NULL) pw_arena_free(t->x.arena);
+    pw_mixture_close(&t->mixture);
+    pw_schedule_close(&t->schedule);
+    pw_options_release(pw_train_table, &t->o);
+    pw_node_free(t->given);
+    pw_model_release(t->model);
+    free(t);
+}
+
+/* --- running --- */
+
+pwy_status pw_trainer_report(struct pwy_trainer *t, const char *phase, bool always)
+{
+    double now = pw_clock();
+    struct pwy_progress p = {t, phase, t->schedule.share, t->loss, now - t->started, pw_schedule_left(&t->schedule)};
+    if (t->progress != NULL && (always || now - t->shown >= .1)) {
+        t->shown = now;
+        if (t->progress(&p, t->progress_user) != 0) __atomic_store_n(&t->cancelled, 1, __ATOMIC_RELAXED);
+    }
+    if (!__atomic_load_n(&t->cancelled, __ATOMIC_RELAXED)) return PWY_OK;
+    return pw_fail(PWY_E_CANCELLED, "stopped after step %lld", (long long)t->schedule.step);
+}
+
+static pwy_status run_steps(struct pwy_trainer *t)
+{
+    while (!pw_schedule_done(&t->schedule)) {
+        double loss = 0;
+        PW_TRY(pw_trainer_step(t, &loss));
+        PW_TRY(pw_trainer_report(t, "train", false));
+    }
+    return PWY_OK;
+}
+
+pwy_status pw_trainer_run(struct pwy_trainer *t)
+{
+    pwy_status status;
+    __atomic_store_n(&t->cancelled, 0, __ATOMIC_RELAXED);
+    t->started = pw_clock() - t->schedule.seconds;
+    pw_blas_enter();
+    status = run_steps(t);
+    pw_blas_leave();
+    if (status == PWY_E_CANCELLED && t->o.checkpoint != NULL) {
+        PW_TRY(pw_trainer_save(t, t->o.checkpoint));
+        return pw_fail(status, "stopped after step %lld; saved in %s", (long long)t->schedule.step, t->o.checkpoint);
+    }
+    PW_TRY(status);
+    PW_TRY(pw_trainer_choose(t));
+    return pw_trainer_report(t, "choose", true) == PWY_E_CANCELLED ? PWY_OK : PWY_OK;
+}
+
+/* --- the model that came of it --- */
+
+static pwy_status put_text(struct pw_node *map, const char *key, const char *format, double value)
+{
+    char text[64];
+    struct pw_node *node;
+    snprintf(text, sizeof text, format, value);
+    PW_NEED(node = pw_node_text(text, false));
+    return pw_node_put(map, key, node);
+}
+
+static pwy_status describe_run(const struct pwy_trainer *t, struct pw_node *run)
+{
+    PW_TRY(pw_schedule_to_node(&t->schedule, run));
+    PW_TRY(put_text(run, "seed", "%.0f", (double)t->o.seed));
+    PW_TRY(put_text(run, "batch", "%.0f", (double)t->o.batch));
+    PW_TRY(put_text(run, "chunk", "%.0f", (double)t->o.chunk));
+    PW_TRY(put_text(run, "lr", "%.9g", t->o.lr));
+    PW_TRY(put_text(run, "warmup", "%.9g", t->o.warmup));
+    PW_TRY(put_text(run, "temperature", "%.9g", t->o.temperature));
+    PW_TRY(put_text(run, "clip", "%.9g", t->o.clip));
+    PW_TRY(put_text(run, "dropout", "%.9g", t->o.dropout));
+    return put_text(run, "weight_decay", "%.9g", t->o.weight_decay);
+}
+
+pwy_status pw_trainer_snapshot(struct pwy_trainer *t, pwy_model **out)
+{
+    struct pw_buf buf = {0};
+    if (!t->chosen) PW_TRY(pw_trainer_choose(t));
+    pw_node_free(t->model->run);
+    PW_NEED(t->model->run = pw_node_new(PW_MAP));
+    PW_TRY(describe_run(t, t->model->run));
+    for (int i = 0; i < t->model->registry->n; i++) {
+        t->model->registry->task[i]->trained = t->schedule.step > 0;
+        t->model->registry->task[i]->n_train = t->model->registry->task[i]->source[PWY_TRAIN]->n;
+    }
+    pwy_status status = pw_model_write_memory(t->model, &buf);
+    if (status == PWY_OK) return pw_model_read_memory(t->model->ctx, buf.data, buf.len, out);
+    pw_buf_free(&buf);
+    return status;
+}
