@@ -1,5 +1,6 @@
 /* The kernels for AVX2 with FMA: 8 floats a vector. Compiled for that whatever the compiler's flags say; reached only
    through the table, which choose.c gives out where the processor can run it. */
+#include <string.h>
 #include "kern/tables.h"
 
 #ifdef PW_HAVE_AVX
@@ -49,8 +50,9 @@ static inline ivec v_iand(ivec a, ivec b) { return _mm256_and_si256(a, b); }
 
 #include "kern/vmath.h"
 #include "kern/loops.h"
-#include "kern/matmul.h"
 #include "kern/transpose.h"
+#include "kern/matmul.h"
 
-const struct pw_kern pw_kern_avx2 = TABLE("avx2");
+const struct pw_kern pw_kern_avx2 = TABLE("avx2", product);
+const struct pw_kern pw_kern_avx2_blas = TABLE("blas", pw_gemm_blas);
 #endif

@@ -1,4 +1,5 @@
 /* The kernels for AVX-512 (F, DQ, BW, VL): 16 floats a vector. See avx2.c. */
+#include <string.h>
 #include "kern/tables.h"
 
 #ifdef PW_HAVE_AVX
@@ -48,8 +49,9 @@ static inline ivec v_iand(ivec a, ivec b) { return _mm512_and_si512(a, b); }
 
 #include "kern/vmath.h"
 #include "kern/loops.h"
-#include "kern/matmul.h"
 #include "kern/transpose.h"
+#include "kern/matmul.h"
 
-const struct pw_kern pw_kern_avx512 = TABLE("avx512");
+const struct pw_kern pw_kern_avx512 = TABLE("avx512", product);
+const struct pw_kern pw_kern_avx512_blas = TABLE("blas", pw_gemm_blas);
 #endif

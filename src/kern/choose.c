@@ -5,12 +5,12 @@
 #include "kern/tables.h"
 #include "sys/cpu.h"
 
-/* From the plainest to the best: row r of it are the tables of a processor of level r. */
+/* What processors of each level can run, the best last. */
 static const struct pw_kern *const tables[][5] = {
-    { &pw_kern_reference, &pw_kern_blas, NULL },
+    { &pw_kern_reference, &pw_kern_reference_blas, NULL },
 #ifdef PW_HAVE_AVX
-    { &pw_kern_reference, &pw_kern_blas, &pw_kern_avx2, NULL },
-    { &pw_kern_reference, &pw_kern_blas, &pw_kern_avx2, &pw_kern_avx512, NULL },
+    { &pw_kern_reference, &pw_kern_avx2_blas, &pw_kern_avx2, NULL },
+    { &pw_kern_reference, &pw_kern_avx512_blas, &pw_kern_avx2, &pw_kern_avx512, NULL },
 #endif
 };
 
@@ -24,7 +24,6 @@ const struct pw_kern *const *pw_kern_all(void)
 #endif
 }
 
-/* "blas" asks for BLAS with the best loops beside it, which is the best table as it is. */
 static const struct pw_kern *best(void)
 {
     const struct pw_kern *const *all = pw_kern_all();
@@ -35,8 +34,6 @@ static const struct pw_kern *best(void)
 
 static const struct pw_kern *by_name(const char *name)
 {
-    if (strcmp(name, "blas") == 0)
-        return best();
     for (const struct pw_kern *const *all = pw_kern_all(); *all != NULL; all++)
         if (strcmp(name, (*all)->name) == 0)
             return *all;

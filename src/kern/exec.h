@@ -13,7 +13,7 @@ struct pw_exec {
     const struct pw_kern *kern;
     struct pw_pool *pool;               /* NULL: the caller's thread alone */
     struct pw_arena *arena;             /* the step's activations; reset by the owner of the step */
-    bool train;                         /* keep what backward needs; products by `gemm`. Else products by `matmul`, order fixed */
+    bool train;                         /* keep what backward needs; products by `gemm`. Else by `product`, order fixed */
     uint64_t seed, step;                /* keys of dropout and jitter; see pw_exec_rng */
     double dropout;                     /* training: rate on the trunk's residual branches; 0: off */
     int64_t shuffle;                    /* inference: not 0: the routers' choices are permuted by this key, to show what routing is worth */
@@ -28,7 +28,7 @@ void pw_exec_run(const struct pw_exec *x, int items, pw_item_fn fn, void *arg);
 /* One product C (m, n) = op(A) op(B) + beta C (beta 0 or 1), row-major. */
 struct pw_product { bool ta, tb; int m, n, k; const real *a; int lda; const real *b; int ldb; real beta; real *c; int ldc; };
 /* Runs independent products, cut into tiles by their shapes alone, longest first. m, n or k may be 0 (k 0 with beta 0: C = 0). In training by `gemm`; at inference by
-   `matmul` (a transposed operand is copied first). Adds to x->flops. PWY_E_NOMEM only. */
+   `product`. Adds to x->flops. PWY_E_NOMEM only. */
 pwy_status pw_products(struct pw_exec *x, const struct pw_product *list, int n);
 /* The three of a linear layer y (rows, n) = x (rows, k) W (k, n): forward (add: y +=), dx += dy W^T, dW += x^T dy. */
 pwy_status pw_linear(struct pw_exec *x, int rows, int k, int n, const real *in, const real *w, real *out, bool add);

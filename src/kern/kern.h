@@ -1,7 +1,7 @@
 /* The table of kernels: the inner loops that everything above is made of, each a plain loop over contiguous memory,
    compiled once for every instruction set from one source. All variants give the same bits: no sum depends on the
    width of a register. Chosen at run time; PATHWAYS_KERNELS=reference|avx2|avx512|blas forces one
-   (blas: the best loops here, and BLAS for gemm, as by default).
+   (blas: the best loops here, but OpenBLAS for the products of training).
 
    Order of sums: `matmul` has one chain of fused multiply-adds in the order of k for each output; `sum`, `dot`, `sumsq` and `max`
    have 16 lanes (element i goes to lane i % 16), folded 8, 4, 2, 1. exp and its like are ours, of multiply-adds only. */
@@ -13,10 +13,12 @@
 #include "base/error.h"
 
 struct pw_kern {
-    const char *name;                                               /* "reference", "blas" (the reference loops and BLAS), "avx2", "avx512" */
+    const char *name;                                               /* "reference", "blas", "avx2", "avx512" */
     /* y (rows, n) = x (rows, k) w (k, n), or += when add. Row strides ldx, ldw, ldy. Own kernel: bitwise independent of rows, tiles, instruction set. */
     void (*matmul)(int rows, int n, int k, const real *x, int ldx, const real *w, int ldw, real *y, int ldy, bool add);
-    /* C (m, n) = op(A) op(B) + beta C, row-major, on the calling thread alone; op transposes when ta, tb. The training product: BLAS where there is one, else reference. */
+    /* C (m, n) = op(A) op(B) + beta C, row-major, on the calling thread alone; op transposes when ta, tb; beta 0 never reads C. Own kernel: the chain of matmul, begun with beta C. */
+    void (*product)(bool ta, bool tb, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta, real *c, int ldc);
+    /* The same, for training: `product`, or BLAS in the table "blas". */
     void (*gemm)(bool ta, bool tb, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta, real *c, int ldc);
     void (*transpose)(int rows, int cols, const real *x, int ldx, real *y, int ldy);    /* y (cols, rows) = x (rows, cols) transposed */
     real (*sum)(int n, const real *x);

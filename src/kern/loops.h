@@ -177,7 +177,7 @@ static void adamw(int n, float *w, const float *g, float *m, float *v, float gsc
     }
 }
 
-#define TABLE(word) { \
-    .name = word, .matmul = matmul, .gemm = pw_gemm_blas, .transpose = transpose, .sum = sum, .dot = dot, \
-    .max = max, .axpy = axpy, .scale = scale, .add = add, .mul = mul, .exp = vexp, .log = vlog, .sigmoid = sigmoid, .relu = relu, \
-    .softmax = softmax, .swiglu = swiglu, .swiglu_back = swiglu_back, .adamw = adamw }
+#define TABLE(word, training) { \
+    .name = word, .matmul = matmul, .product = product, .gemm = training, .transpose = transpose, .sum = sum, \
+    .dot = dot, .max = max, .axpy = axpy, .scale = scale, .add = add, .mul = mul, .exp = vexp, .log = vlog, \
+    .sigmoid = sigmoid, .relu = relu, .softmax = softmax, .swiglu = swiglu, .swiglu_back = swiglu_back, .adamw = adamw }

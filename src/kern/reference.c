@@ -24,18 +24,17 @@ static void matmul(int rows, int n, int k, const real *x, int ldx, const real *w
         }
 }
 
-/* beta other than 0 and 1 is allowed here as in BLAS; beta 0 never reads C. */
-static void gemm(bool ta, bool tb, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta,
-                 real *c, int ldc)
+static void product(bool ta, bool tb, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta,
+                    real *c, int ldc)
 {
     for (int i = 0; i < m; i++)
         for (int j = 0; j < n; j++) {
             real *out = c + (ptrdiff_t)i * ldc + j;
-            real sum = 0;
+            real sum = beta == 0 ? 0 : beta * *out;
             for (int p = 0; p < k; p++)
                 sum = pw_fma(ta ? a[(ptrdiff_t)p * lda + i] : a[(ptrdiff_t)i * lda + p],
                              tb ? b[(ptrdiff_t)j * ldb + p] : b[(ptrdiff_t)p * ldb + j], sum);
-            *out = beta == 0 ? sum : pw_fma(beta, *out, sum);
+            *out = sum;
         }
 }
 
@@ -233,10 +232,10 @@ static void adamw(int n, real *w, const real *g, real *m, real *v, real gscale, 
     }
 }
 
-#define TABLE(word, product) { \
-    .name = word, .matmul = matmul, .gemm = product, .transpose = transpose, .sum = sum, .dot = dot, .max = max, .axpy = axpy, \
-    .scale = scale, .add = add, .mul = mul, .exp = vexp, .log = vlog, .sigmoid = sigmoid, .relu = relu, \
-    .softmax = softmax, .swiglu = swiglu, .swiglu_back = swiglu_back, .adamw = adamw }
+#define TABLE(word, training) { \
+    .name = word, .matmul = matmul, .product = product, .gemm = training, .transpose = transpose, .sum = sum, \
+    .dot = dot, .max = max, .axpy = axpy, .scale = scale, .add = add, .mul = mul, .exp = vexp, .log = vlog, \
+    .sigmoid = sigmoid, .relu = relu, .softmax = softmax, .swiglu = swiglu, .swiglu_back = swiglu_back, .adamw = adamw }
 
-const struct pw_kern pw_kern_reference = TABLE("reference", gemm);
-const struct pw_kern pw_kern_blas = TABLE("blas", pw_gemm_blas);
+const struct pw_kern pw_kern_reference = TABLE("reference", product);
+const struct pw_kern pw_kern_reference_blas = TABLE("blas", pw_gemm_blas);

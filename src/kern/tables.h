@@ -9,11 +9,10 @@
 
 enum { PW_LANES = 16 };                 /* of every reduction, on every processor */
 
-extern const struct pw_kern pw_kern_reference;      /* naive loops, and a naive gemm */
-extern const struct pw_kern pw_kern_blas;           /* the same loops with BLAS: where there is no faster table */
+/* Every set of loops makes two tables: all its own, and "blas", whose gemm is BLAS. */
+extern const struct pw_kern pw_kern_reference, pw_kern_reference_blas;
 #ifdef PW_HAVE_AVX
-extern const struct pw_kern pw_kern_avx2;
-extern const struct pw_kern pw_kern_avx512;
+extern const struct pw_kern pw_kern_avx2, pw_kern_avx2_blas, pw_kern_avx512, pw_kern_avx512_blas;
 #endif
 
 /* cblas_sgemm (dgemm in double) in row-major order; empty products never reach it. */
