@@ -27,6 +27,7 @@ struct pw_param {
     bool frozen;                        /* no gradient is computed, nothing moves */
 };
 
+/* closed: the set came from a file and is whole: declaring a name that is not in it is an error. */
 struct pw_params { struct pw_param **list; int n, cap; struct pw_map *names; uint64_t seed; bool closed; };
 
 struct pw_params *pw_params_new(uint64_t seed);
@@ -40,8 +41,11 @@ enum pw_init { PW_ZEROS, PW_ONES, PW_NORMAL, PW_UNIFORM };
 pwy_status pw_param_declare(struct pw_params *set, enum pw_param_kind kind, enum pw_init init, double spread, int rank,
                             const int64_t *shape, struct pw_param **out, const char *name, ...) __attribute__((format(printf, 8, 9)));
 #define PW_SHAPE(...) ((const int64_t[]){__VA_ARGS__})
+/* Puts a file's tensor into the set, for a later declaration to find; its kind comes with that. w: mapped (it must outlive the set), or from
+   pw_calloc and then taken, also on failure. A name that is there already, a rank outside 1..4 or a negative size: PWY_E_FORMAT. */
+pwy_status pw_params_bring(struct pw_params *set, const char *name, int rank, const int64_t *shape, real *w, bool mapped);
 void pw_param_touch(struct pw_param *p, int64_t group);            /* first touch in a step zeroes that group's gradient */
-pwy_status pw_params_start_training(struct pw_params *set);        /* gradients for all but PW_CONST */
+pwy_status pw_params_start_training(struct pw_params *set);        /* gradients for all but PW_CONST, and weights of their own for what was mapped; again: for what is new */
 void pw_params_zero_grad(struct pw_params *set);                   /* one-group gradients to 0, touches off */
 static inline bool pw_trains(const struct pw_param *p) { return p->g != NULL && !p->frozen; }
 #endif

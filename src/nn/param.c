@@ -1,0 +1,268 @@
+/* The set of parameters: declared by the layers, brought by a file, found by name. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/rng.h"
+#include "nn/param.h"
+
+enum { MOST_RANK = 4, SHAPE_TEXT = 96 };
+
+struct pw_params *pw_params_new(uint64_t seed)
+{
+    struct pw_params *set = pw_calloc(1, sizeof *set);
+    if (set == NULL)
+        return NULL;
+    set->seed = seed;
+    set->names = pw_map_new();
+    if (set->names == NULL) {
+        free(set);
+        return NULL;
+    }
+    return set;
+}
+
+static void free_param(struct pw_param *p)
+{
+    if (!p->mapped)
+        free(p->w);
+    free(p->g);
+    free(p->touched);
+    free(p->name);
+    free(p);
+}
+
+void pw_params_free(struct pw_params *set)
+{
+    if (set == NULL)
+        return;
+    for (int i = 0; i < set->n; i++)
+        free_param(set->list[i]);
+    pw_map_free(set->names);
+    free(set->list);
+    free(set);
+}
+
+struct pw_param *pw_params_find(const struct pw_params *set, const char *name)
+{
+    int64_t index = pw_map_find(set->names, name, strlen(name));
+    return index < 0 ? NULL : set->list[index];
+}
+
+/* "(3, 3, 16, 32)" */
+static const char *shape_text(int rank, const int64_t *shape, char *out)
+{
+    int len = snprintf(out, SHAPE_TEXT, "(");
+    for (int i = 0; i < rank; i++)
+        len += snprintf(out + len, SHAPE_TEXT - len, "%s%lld", i > 0 ? ", " : "", (long long)shape[i]);
+    snprintf(out + len, SHAPE_TEXT - len, ")");
+    return out;
+}
+
+static pwy_status check_shape(const char *name, int rank, const int64_t *shape, int64_t *n)
+{
+    char text[SHAPE_TEXT];
+    if (rank < 1 || rank > MOST_RANK)
+        return pw_fail(PWY_E_FORMAT, "tensor '%s': rank %d; 1 to %d would be right", name, rank, MOST_RANK);
+    *n = 1;
+    for (int i = 0; i < rank; i++)
+        if (shape[i] < 0 || __builtin_mul_overflow(*n, shape[i], n) || *n > INT64_MAX / (int64_t)sizeof(real))
+            return pw_fail(PWY_E_FORMAT, "tensor '%s': shape %s is no shape of a tensor in memory", name,
+                           shape_text(rank, shape, text));
+    return PWY_OK;
+}
+
+static struct pw_param *make_param(const char *name, int rank, const int64_t *shape, int64_t n)
+{
+    struct pw_param *p = pw_calloc(1, sizeof *p);
+    if (p == NULL)
+        return NULL;
+    p->name = pw_strdup(name);
+    if (p->name == NULL) {
+        free(p);
+        return NULL;
+    }
+    p->kind = PW_CONST;
+    p->rank = rank;
+    memcpy(p->shape, shape, rank * sizeof *shape);
+    p->n = n;
+    p->groups = 1;
+    p->lr_scale = 1;
+    return p;
+}
+
+static pwy_status make_room(struct pw_params *set)
+{
+    if (set->n < set->cap)
+        return PWY_OK;
+    int cap = set->cap > 0 ? 2 * set->cap : 64;
+    struct pw_param **list = pw_realloc(set->list, cap, sizeof *list);
+    PW_NEED(list);
+    set->list = list;
+    set->cap = cap;
+    return PWY_OK;
+}
+
+/* Takes p, also on failure. */
+static pwy_status append(struct pw_params *set, struct pw_param *p)
+{
+    pwy_status status = make_room(set);
+    if (status == PWY_OK && pw_map_add(set->names, p->name, strlen(p->name)) < 0)
+        status = PWY_E_NOMEM;
+    if (status == PWY_OK)
+        set->list[set->n++] = p;
+    else
+        free_param(p);
+    return status;
+}
+
+static pwy_status bring(struct pw_params *set, const char *name, int rank, const int64_t *shape, real *w, bool mapped)
+{
+    int64_t n;
+    PW_TRY(check_shape(name, rank, shape, &n));
+    if (pw_params_find(set, name) != NULL)
+        return pw_fail(PWY_E_FORMAT, "tensor '%s' is there twice", name);
+    struct pw_param *p = make_param(name, rank, shape, n);
+    PW_NEED(p);
+    p->w = w;
+    p->mapped = true;
+    PW_TRY(append(set, p));
+    p->mapped = mapped;
+    return PWY_OK;
+}
+
+pwy_status pw_params_bring(struct pw_params *set, const char *name, int rank, const int64_t *shape, real *w, bool mapped)
+{
+    pwy_status status = bring(set, name, rank, shape, w, mapped);
+    if (status != PWY_OK && !mapped)
+        free(w);
+    return status;
+}
+
+static void start(const struct pw_params *set, struct pw_param *p, enum pw_init init, double spread)
+{
+    struct pw_rng rng = pw_rng_at(set->seed, pw_hash(p->name, strlen(p->name)), 0);
+    for (int64_t i = 0; i < p->n && init != PW_ZEROS; i++)
+        p->w[i] = (real)(init == PW_ONES ? 1 : init == PW_NORMAL ? spread * pw_rng_normal(&rng)
+                                                                 : spread * (2 * pw_rng_uniform(&rng) - 1));
+}
+
+static pwy_status add_new(struct pw_params *set, enum pw_init init, double spread, int rank, const int64_t *shape,
+                          const char *name, struct pw_param **out)
+{
+    int64_t n;
+    PW_TRY(check_shape(name, rank, shape, &n));
+    if (set->closed)
+        return pw_fail(PWY_E_FORMAT, "tensor '%s' is missing from the model", name);
+    struct pw_param *p = make_param(name, rank, shape, n);
+    PW_NEED(p);
+    p->w = pw_calloc(n + 1, sizeof *p->w);
+    if (p->w == NULL) {
+        free_param(p);
+        return PWY_E_NOMEM;
+    }
+    start(set, p, init, spread);
+    PW_TRY(append(set, p));
+    *out = p;
+    return PWY_OK;
+}
+
+static pwy_status compare(const struct pw_param *p, int rank, const int64_t *shape)
+{
+    char have[SHAPE_TEXT], need[SHAPE_TEXT];
+    if (p->rank == rank && memcmp(p->shape, shape, rank * sizeof *shape) == 0)
+        return PWY_OK;
+    return pw_fail(PWY_E_FORMAT, "tensor '%s' has the shape %s; %s would be right", p->name,
+                   shape_text(p->rank, p->shape, have), shape_text(rank, shape, need));
+}
+
+/* Rows of a table, and the experts of a tensor (expert, in, out). */
+static int64_t count_groups(enum pw_param_kind kind, int rank, const int64_t *shape)
+{
+    return kind == PW_TABLE || (kind == PW_MATRIX && rank == 3) ? shape[0] : 1;
+}
+
+static pwy_status declare(struct pw_params *set, enum pw_param_kind kind, enum pw_init init, double spread, int rank,
+                          const int64_t *shape, const char *name, struct pw_param **out)
+{
+    struct pw_param *p = pw_params_find(set, name);
+    if (p == NULL)
+        PW_TRY(add_new(set, init, spread, rank, shape, name, &p));
+    else
+        PW_TRY(compare(p, rank, shape));
+    p->kind = kind;
+    p->groups = count_groups(kind, rank, shape);
+    *out = p;
+    return PWY_OK;
+}
+
+pwy_status pw_param_declare(struct pw_params *set, enum pw_param_kind kind, enum pw_init init, double spread, int rank,
+                            const int64_t *shape, struct pw_param **out, const char *name, ...)
+{
+    va_list args, again;
+    va_start(args, name);
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, name, args);
+    va_end(args);
+    char *text = pw_calloc((size_t)len + 1, 1);
+    if (text != NULL)
+        vsnprintf(text, (size_t)len + 1, name, again);
+    va_end(again);
+    PW_NEED(text);
+    pwy_status status = declare(set, kind, init, spread, rank, shape, text, out);
+    free(text);
+    return status;
+}
+
+void pw_param_touch(struct pw_param *p, int64_t group)
+{
+    if (p->groups <= 1 || p->touched[group])
+        return;
+    int64_t size = p->n / p->groups;
+    memset(p->g + group * size, 0, size * sizeof *p->g);
+    p->touched[group] = 1;
+}
+
+/* Mapped weights are read-only: what trains gets a copy. */
+static pwy_status own_weights(struct pw_param *p)
+{
+    if (!p->mapped)
+        return PWY_OK;
+    real *w = pw_calloc(p->n + 1, sizeof *w);
+    PW_NEED(w);
+    memcpy(w, p->w, p->n * sizeof *w);
+    p->w = w;
+    p->mapped = false;
+    return PWY_OK;
+}
+
+static pwy_status start_param(struct pw_param *p)
+{
+    if (p->kind == PW_CONST || p->g != NULL)
+        return PWY_OK;
+    PW_TRY(own_weights(p));
+    if (p->groups > 1 && p->touched == NULL)
+        PW_NEED(p->touched = pw_calloc(p->groups, sizeof *p->touched));
+    PW_NEED(p->g = pw_calloc(p->n + 1, sizeof *p->g));
+    return PWY_OK;
+}
+
+pwy_status pw_params_start_training(struct pw_params *set)
+{
+    for (int i = 0; i < set->n; i++)
+        PW_TRY(start_param(set->list[i]));
+    return PWY_OK;
+}
+
+void pw_params_zero_grad(struct pw_params *set)
+{
+    for (int i = 0; i < set->n; i++) {
+        struct pw_param *p = set->list[i];
+        if (p->g == NULL)
+            continue;
+        if (p->groups > 1)
+            memset(p->touched, 0, p->groups);
+        else
+            memset(p->g, 0, p->n * sizeof *p->g);
+    }
+}
