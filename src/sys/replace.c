@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/mem.h"
@@ -99,11 +98,12 @@ static pwy_status set_paths(struct pw_replace *r, const char *path)
 /* Opens and locks. Between the two the holder may have renamed or removed the file: *again is then set. */
 static pwy_status lock_temp(struct pw_replace *r, bool *again)
 {
+    struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     struct stat mine, there;
     r->fd = open(r->temp, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (r->fd < 0)
         return fail_system(r->path, "cannot be written beside itself");
-    if (flock(r->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    if (fcntl(r->fd, F_OFD_SETLK, &whole) != 0 && (errno == EAGAIN || errno == EACCES))
         return pw_fail_at(PWY_E_STATE, r->path, 0, "is being written by someone else; try again when they are done");
     if (fstat(r->fd, &mine) != 0)
         return fail_system(r->temp, "cannot be asked for its state");
