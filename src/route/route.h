@@ -1,50 +1,69 @@
-/* The router: which k of E experts each token meets, with what gate; the losses that keep them balanced; the record of loads.
-   And the experts themselves: grouped SwiGLU over a counting sort. Formulas: docs/architecture.md. */
+/* The router: which k of E experts each token meets, with what gate; the losses that keep them balanced; the record of
+   loads. And the experts themselves: grouped SwiGLU over a counting sort. Formulas: docs/architecture.md. */
 #ifndef PW_ROUTE_H
 #define PW_ROUTE_H
 #include "nn/nn.h"
 
 struct pw_router_config {
     int experts, topk;
-    bool renormalise;                   /* gates p / sum_S p; false: p */
+    bool renormalise;                   /* gates p / sum_S p; false: p. Of one choice always p: 1 would teach nothing */
     double balance, zloss;              /* weights of the two losses; 0: off */
     double load_memory;                 /* f as a running mean over steps with this memory (.98), 0: the batch's own */
     double jitter;                      /* training: logits times U(1 - j, 1 + j); 0: off */
-    int64_t shuffle;                    /* inference: not 0: experts are permuted by this key, to show what the choice is worth */
+    int64_t shuffle;                    /* inference: not 0: experts permuted by this key, none left in its place, to
+                                           show what the choice is worth */
+    uint64_t key;                       /* which router of the model this is: its own jitter and permutation */
 };
+/* topk within 1 .. experts, weights and memory in their ranges: else PWY_E_ARGUMENT that names what is wrong. */
+pwy_status pw_router_check(const struct pw_router_config *c);
 
-/* What one routing decided: (T, k) choices, ascending expert within a token, and the counting sort by expert. All in the arena. */
+/* What one routing decided: (T, k) choices, ascending expert within a token, and the counting sort by expert. All in
+   the arena. */
 struct pw_routes {
     int n_tokens, experts, topk;
     int32_t *expert;                    /* (T, k) */
     real *gate;                         /* (T, k) */
-    real *prob;                         /* (T, E) softmax, kept in training */
-    real *lse;                          /* (T) */
+    real *prob;                         /* (T, E) softmax */
+    real *lse;                          /* (T) log sum exp of the logits; NULL at inference */
+    real *noise;                        /* (T, E) the jitter's factors; NULL: none */
     int32_t *slot;                      /* (T, k): the row of the sorted order where this pair stands */
     int32_t *token;                     /* (T k): the token of each sorted row */
     int32_t *start;                     /* (E + 1): expert e's rows of the sorted order */
     double balance_loss, z_loss;        /* weighted, mean as in docs; for the report */
 };
 
-/* logits (T, E), NaN or Inf: PWY_E_DATA. load (E): the running share, read and moved in training when load_memory > 0, may be NULL. */
-pwy_status pw_route(struct pw_exec *x, const struct pw_router_config *c, int n_tokens, const real *logits, double *load, struct pw_routes **out);
+/* logits (T, E), NaN or Inf: PWY_E_DATA. load (E): the running share, read and moved in training when load_memory >
+   0, may be NULL. */
+pwy_status pw_route(struct pw_exec *x, const struct pw_router_config *c, int n_tokens, const real *logits,
+                    double *load, struct pw_routes **out);
 /* dlogits (T, E) = gradient through the gates (dgate (T, k)) plus the two losses' times loss_scale. Overwrites. */
-pwy_status pw_route_back(struct pw_exec *x, const struct pw_router_config *c, const struct pw_routes *r, const double *load, const real *dgate, real loss_scale, real *dlogits);
+pwy_status pw_route_back(struct pw_exec *x, const struct pw_router_config *c, const struct pw_routes *r,
+                         const double *load, const real *dgate, real loss_scale, real *dlogits);
 
-/* experts.c: out (T, d) += sum_j gate[t, j] W2_e (silu(W1_e x) * W3_e x), w13 (E, d, 2 f) holds W1 beside W3, w2 (E, f, d). Experts no token reached cost nothing. */
+/* experts.c: out (T, d) += sum_j gate[t, j] W2_e (silu(W1_e x) * W3_e x), w13 (E, d, 2 f) holds W1 beside W3,
+   w2 (E, f, d). Experts no token reached cost nothing. */
 struct pw_experts_keep;
-pwy_status pw_experts(struct pw_exec *x, const struct pw_routes *r, int d, int f, const real *in, const struct pw_param *w13, const struct pw_param *w2, real *out, struct pw_experts_keep **keep);
-/* din += ; dgate (T, k) overwritten. */
-pwy_status pw_experts_back(struct pw_exec *x, const struct pw_routes *r, int d, int f, const real *in, const struct pw_experts_keep *keep, struct pw_param *w13, struct pw_param *w2, const real *dout, real *din, real *dgate);
-/* One expert for every token: the dense model, and shared experts. w13 (d, 2 f), w2 (f, d). out +=, din +=. */
+pwy_status pw_experts(struct pw_exec *x, const struct pw_routes *r, int d, int f, const real *in,
+                      const struct pw_param *w13, const struct pw_param *w2, real *out, struct pw_experts_keep **keep);
+/* din += ; dgate (T, k) overwritten. What `keep` holds is used up. */
+pwy_status pw_experts_back(struct pw_exec *x, const struct pw_routes *r, int d, int f, struct pw_experts_keep *keep,
+                           struct pw_param *w13, struct pw_param *w2, const real *dout, real *din, real *dgate);
+/* One expert for every token: the dense model, and shared experts. w13 (d, 2 f), w2 (f, d). out +=, din +=; what
+   `keep` holds is used up. */
 struct pw_ffn_keep;
-pwy_status pw_ffn(struct pw_exec *x, int rows, int d, int f, const real *in, const struct pw_param *w13, const struct pw_param *w2, real *out, struct pw_ffn_keep **keep);
-pwy_status pw_ffn_back(struct pw_exec *x, int rows, int d, int f, const real *in, const struct pw_ffn_keep *keep, struct pw_param *w13, struct pw_param *w2, const real *dout, real *din);
+pwy_status pw_ffn(struct pw_exec *x, int rows, int d, int f, const real *in, const struct pw_param *w13,
+                  const struct pw_param *w2, real *out, struct pw_ffn_keep **keep);
+pwy_status pw_ffn_back(struct pw_exec *x, int rows, int d, int f, const real *in, struct pw_ffn_keep *keep,
+                       struct pw_param *w13, struct pw_param *w2, const real *dout, real *din);
 
-/* trunk.c: L pre-norm blocks: x += attn(norm(x)); x += ffn or experts(norm(x)) (+ shared experts); parallel (PaLM): x += attn(norm(x)) + ffn(norm(x)). Then a last norm.
-   Parameters "trunk.<layer>.norm1|qkv|out|norm2|router|experts.w13|experts.w2|shared.w13|shared.w2", "trunk.norm". Matrices N(0, 1/fan_in); output matrices (out, w2) also by 1/sqrt(2 L); router N(0, .02). */
+/* trunk.c: L pre-norm blocks: x += attn(norm(x)); x += ffn or experts(norm(x)) (+ shared experts); parallel (PaLM):
+   x += attn(norm(x)) + ffn(norm(x)). Then a last norm.
+   Parallel blocks have one norm, norm1. s shared experts are one of width s f: their sum.
+   Parameters "trunk.<layer>.norm1|qkv|out|norm2|router|experts.w13|experts.w2|ffn.w13|ffn.w2|shared.w13|shared.w2",
+   "trunk.norm". Matrices N(0, 1/fan_in); output matrices (out, w2) also by 1/sqrt(2 L); router N(0, .02). */
 struct pw_trunk_config {
-    int d, layers, heads, kv_heads, experts, topk, hidden, shared;  /* experts 0: dense of width hidden; shared: number of shared experts of width hidden */
+    /* experts 0: dense; shared: how many, each hidden */
+    int d, layers, heads, kv_heads, experts, topk, hidden, shared;
     bool parallel;
     double dropout;                     /* on residual branches */
     double rope_base, expert_lr;        /* 10000; experts' learning rate times this */
@@ -52,21 +71,29 @@ struct pw_trunk_config {
 };
 struct pw_trunk;
 struct pw_trunk_keep;
-pwy_status pw_trunk_new(const struct pw_trunk_config *c, struct pw_params *params, struct pw_trunk **out);   /* binds to the set, declaring what is not there */
+/* binds to the set, declaring what is not there */
+pwy_status pw_trunk_new(const struct pw_trunk_config *c, struct pw_params *params, struct pw_trunk **out);
 void pw_trunk_free(struct pw_trunk *t);
 const struct pw_trunk_config *pw_trunk_config(const struct pw_trunk *t);
-/* in (T, d) is left as it is; out (T, d). routes: [layers] of this pass, NULL entries for dense layers; may be NULL. keep NULL at inference. */
-pwy_status pw_trunk_forward(struct pw_trunk *t, struct pw_exec *x, const struct pw_ragged *r, const real *in, real *out, struct pw_routes **routes, struct pw_trunk_keep **keep);
+/* in (T, d) is left as it is; out (T, d). routes: [layers] of this pass, NULL entries for dense layers; may be NULL.
+   keep NULL at inference. */
+pwy_status pw_trunk_forward(struct pw_trunk *t, struct pw_exec *x, const struct pw_ragged *r, const real *in,
+                            real *out, struct pw_routes **routes, struct pw_trunk_keep **keep);
 /* din OVERWRITTEN. Auxiliary losses are added to *aux_loss and their gradients taken along. */
-pwy_status pw_trunk_backward(struct pw_trunk *t, struct pw_exec *x, const struct pw_ragged *r, const struct pw_trunk_keep *keep, const real *dout, real *din, double *aux_loss);
+pwy_status pw_trunk_backward(struct pw_trunk *t, struct pw_exec *x, const struct pw_ragged *r,
+                             const struct pw_trunk_keep *keep, const real *dout, real *din, double *aux_loss);
 /* Decoding: n sequences, one new row each, against their caches. */
 struct pw_cache;
 pwy_status pw_cache_new(const struct pw_trunk *t, int64_t capacity, struct pw_cache **out);
 void pw_cache_free(struct pw_cache *c);
 void pw_cache_clear(struct pw_cache *c);
 int64_t pw_cache_len(const struct pw_cache *c);
-/* Feeds n rows (n, d) of one sequence behind what the cache holds; the rows see, of themselves, those before them (prefix > 0: the first `prefix` rows of an empty cache see each other). out (n, d). Past capacity: PWY_E_LIMIT. */
-pwy_status pw_trunk_feed(struct pw_trunk *t, struct pw_exec *x, struct pw_cache *c, int n, int prefix, const real *in, real *out, struct pw_routes **routes);
-/* The running loads of the routers (layers, experts), for checkpoints and the record. */
+/* Feeds n rows (n, d) of one sequence behind what the cache holds; the rows see, of themselves, those before them
+   (prefix > 0: the first `prefix` rows of an empty cache see each other). out (n, d). Past capacity: PWY_E_LIMIT. */
+pwy_status pw_trunk_feed(struct pw_trunk *t, struct pw_exec *x, struct pw_cache *c, int n, int prefix, const real *in,
+                         real *out, struct pw_routes **routes);
+/* The running load of a layer's router (experts), for checkpoints and the record; NULL for a dense trunk. */
 double *pw_trunk_load(struct pw_trunk *t, int layer);
+/* Sets router.shuffle; not while another thread runs the trunk. */
+void pw_trunk_shuffle(struct pw_trunk *t, int64_t key);
 #endif

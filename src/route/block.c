@@ -1,0 +1,180 @@
+#include "route/block.h"
+#include "route/rows.h"
+
+int pw_block_qkv_width(const struct pw_block *b)
+{
+    return (b->attention.heads + 2 * b->attention.kv_heads) * b->attention.hd;
+}
+
+pwy_status pw_block_buffers(const struct pw_block *b, const struct pw_exec *x, int rows, bool back,
+                            struct pw_block_keep *k)
+{
+    int d = b->c->d;
+    k->back = back;
+    PW_NEED(k->n1 = pw_rows_take(x, rows, d));
+    PW_NEED(k->rstd1 = pw_rows_take(x, rows, 1));
+    PW_NEED(k->qkv = pw_rows_take(x, rows, pw_block_qkv_width(b)));
+    PW_NEED(k->att = pw_rows_take(x, rows, d));
+    k->n2 = k->n1;
+    k->rstd2 = k->rstd1;
+    if (!back) return PWY_OK;
+    PW_NEED(k->next = pw_rows_take(x, rows, d));
+    k->mid = k->next;
+    if (b->norm2 == NULL) return PWY_OK;
+    PW_NEED(k->mid = pw_rows_take(x, rows, d));
+    PW_NEED(k->n2 = pw_rows_take(x, rows, d));
+    PW_NEED(k->rstd2 = pw_rows_take(x, rows, 1));
+    return PWY_OK;
+}
+
+static bool drops(const struct pw_block *b, const struct pw_exec *x)
+{
+    return x->train && b->c->dropout > 0;
+}
+
+pwy_status pw_block_open(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k)
+{
+    PW_TRY(pw_rmsnorm(x, rows, b->c->d, k->in, b->norm1, k->n1, k->rstd1));
+    return pw_linear(x, rows, b->c->d, pw_block_qkv_width(b), k->n1, b->qkv->w, k->qkv, false);
+}
+
+/* mid = in + att W_out. */
+static pwy_status close_attention(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k)
+{
+    int d = b->c->d;
+    size_t mark = pw_arena_mark(x->arena);
+    real *branch = k->mid;
+    bool drop = drops(b, x);
+    pw_rows_copy(x, (int64_t)rows * d, k->in, k->mid);
+    if (drop) PW_NEED(branch = pw_rows_take(x, rows, d));
+    PW_TRY(pw_linear(x, rows, d, d, k->att, b->out->w, branch, !drop));
+    if (!drop) return PWY_OK;
+    pw_dropout(x, b->drop_attention, (int64_t)rows * d, b->c->dropout, branch);
+    pw_rows_add(x, (int64_t)rows * d, branch, k->mid);
+    pw_arena_release(x->arena, mark);
+    return PWY_OK;
+}
+
+static pwy_status route(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k)
+{
+    real *logits;
+    PW_NEED(logits = pw_rows_take(x, rows, b->c->experts));
+    PW_TRY(pw_linear(x, rows, b->c->d, b->c->experts, k->n2, b->gate->w, logits, false));
+    return pw_route(x, &b->router, rows, logits, b->load, &k->routes);
+}
+
+/* out += experts or feed-forward, and shared experts, of n2. */
+static pwy_status feed_forward(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k,
+                               real *out)
+{
+    int d = b->c->d, f = b->c->hidden;
+    if (b->gate == NULL)
+        PW_TRY(pw_ffn(x, rows, d, f, k->n2, b->w13, b->w2, out, k->back ? &k->ffn : NULL));
+    else {
+        PW_TRY(route(b, x, rows, k));
+        PW_TRY(pw_experts(x, k->routes, d, f, k->n2, b->w13, b->w2, out, k->back ? &k->experts : NULL));
+    }
+    if (b->shared13 == NULL) return PWY_OK;
+    return pw_ffn(x, rows, d, f * b->c->shared, k->n2, b->shared13, b->shared2, out, k->back ? &k->shared : NULL);
+}
+
+/* next = mid + the feed-forward half. */
+static pwy_status close_ffn(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k)
+{
+    int64_t n = (int64_t)rows * b->c->d;
+    real *branch;
+    pw_rows_copy(x, n, k->mid, k->next);
+    if (!drops(b, x)) return feed_forward(b, x, rows, k, k->next);
+    PW_NEED(branch = pw_rows_take(x, rows, b->c->d));
+    pw_rows_zero(x, n, branch);
+    PW_TRY(feed_forward(b, x, rows, k, branch));
+    pw_dropout(x, b->drop_ffn, n, b->c->dropout, branch);
+    pw_rows_add(x, n, branch, k->next);
+    return PWY_OK;
+}
+
+pwy_status pw_block_close(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k)
+{
+    PW_TRY(close_attention(b, x, rows, k));
+    if (b->norm2 != NULL) PW_TRY(pw_rmsnorm(x, rows, b->c->d, k->mid, b->norm2, k->n2, k->rstd2));
+    return close_ffn(b, x, rows, k);
+}
+
+/* The gradient of a branch before its dropout: dx itself where there is none. */
+static pwy_status undrop(const struct pw_block *b, struct pw_exec *x, const char *what, int rows, real *dx, real **out)
+{
+    int64_t n = (int64_t)rows * b->c->d;
+    *out = dx;
+    if (!drops(b, x)) return PWY_OK;
+    PW_NEED(*out = pw_rows_take(x, rows, b->c->d));
+    pw_rows_copy(x, n, dx, *out);
+    pw_dropout(x, what, n, b->c->dropout, *out);
+    return PWY_OK;
+}
+
+/* Experts, then their router: dn += both. */
+static pwy_status experts_back(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k,
+                               const real *dout, real *dn)
+{
+    int d = b->c->d, experts = b->c->experts;
+    real *dgate, *dlogits;
+    PW_NEED(dgate = pw_rows_take(x, rows, b->router.topk));
+    PW_NEED(dlogits = pw_rows_take(x, rows, experts));
+    PW_TRY(pw_experts_back(x, k->routes, d, b->c->hidden, k->experts, b->w13, b->w2, dout, dn, dgate));
+    PW_TRY(pw_route_back(x, &b->router, k->routes, b->load, dgate, 1, dlogits));
+    return pw_rows_linear_back(x, rows, d, experts, k->n2, b->gate, dlogits, dn, true);
+}
+
+/* dn (T, d) = the gradient of n2. */
+static pwy_status ffn_half_back(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k,
+                                real *dx,
+                                real *dn)
+{
+    int d = b->c->d, f = b->c->hidden;
+    size_t mark = pw_arena_mark(x->arena);
+    real *dout;
+    PW_TRY(undrop(b, x, b->drop_ffn, rows, dx, &dout));
+    pw_rows_zero(x, (int64_t)rows * d, dn);
+    if (b->gate != NULL)
+        PW_TRY(experts_back(b, x, rows, k, dout, dn));
+    else
+        PW_TRY(pw_ffn_back(x, rows, d, f, k->n2, k->ffn, b->w13, b->w2, dout, dn));
+    if (b->shared13 != NULL)
+        PW_TRY(pw_ffn_back(x, rows, d, f * b->c->shared, k->n2, k->shared, b->shared13, b->shared2, dout, dn));
+    pw_arena_release(x->arena, mark);
+    return PWY_OK;
+}
+
+/* dn (T, d) = or += the gradient of n1 through the attention. */
+static pwy_status attention_half_back(const struct pw_block *b, struct pw_exec *x, const struct pw_ragged *r,
+                                      struct pw_block_keep *k, real *dx, real *dn, bool add)
+{
+    int rows = r->off[r->n_seq], d = b->c->d, width = pw_block_qkv_width(b);
+    size_t mark = pw_arena_mark(x->arena);
+    real *dout, *datt, *dqkv;
+    PW_TRY(undrop(b, x, b->drop_attention, rows, dx, &dout));
+    PW_NEED(datt = pw_rows_take(x, rows, d));
+    PW_NEED(dqkv = pw_rows_take(x, rows, width));
+    PW_TRY(pw_rows_linear_back(x, rows, d, d, k->att, b->out, dout, datt, false));
+    PW_TRY(pw_attention_back(x, &b->attention, r, k->attention, k->qkv, datt, dqkv));
+    PW_TRY(pw_rows_linear_back(x, rows, d, width, k->n1, b->qkv, dqkv, dn, add));
+    pw_arena_release(x->arena, mark);
+    return PWY_OK;
+}
+
+pwy_status pw_block_back(const struct pw_block *b, struct pw_exec *x, const struct pw_ragged *r,
+                         struct pw_block_keep *k,
+                         real *dx)
+{
+    int rows = r->off[r->n_seq], d = b->c->d;
+    size_t mark = pw_arena_mark(x->arena);
+    bool serial = b->norm2 != NULL;
+    real *dn;
+    PW_NEED(dn = pw_rows_take(x, rows, d));
+    PW_TRY(ffn_half_back(b, x, rows, k, dx, dn));
+    if (serial) PW_TRY(pw_rmsnorm_back(x, rows, d, k->mid, k->rstd2, b->norm2, dn, dx));
+    PW_TRY(attention_half_back(b, x, r, k, dx, dn, !serial));
+    PW_TRY(pw_rmsnorm_back(x, rows, d, k->in, k->rstd1, b->norm1, dn, dx));
+    pw_arena_release(x->arena, mark);
+    return PWY_OK;
+}

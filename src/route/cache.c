@@ -1,0 +1,104 @@
+/* Decoding: rows of one sequence against the keys and values of those before them. */
+#include "route/trunk.h"
+#include "route/rows.h"
+#include <stdlib.h>
+
+struct pw_cache {
+    int64_t capacity, len, size;        /* rows, rows, numbers of one layer */
+    real *kv;                           /* (layers, size), laid out by the attention */
+};
+
+pwy_status pw_cache_new(const struct pw_trunk *t, int64_t capacity, struct pw_cache **out)
+{
+    struct pw_cache *c;
+    if (capacity < 1 || capacity > INT32_MAX)
+        return pw_fail(PWY_E_ARGUMENT, "cache: capacity is %lld rows; it must be from 1 to %d", (long long)capacity,
+                       INT32_MAX);
+    PW_NEED(c = pw_calloc(1, sizeof *c));
+    c->capacity = capacity;
+    c->size = pw_attention_cache_size(&t->block[0].attention, capacity);
+    c->kv = pw_calloc((size_t)t->config.layers, (size_t)c->size * sizeof *c->kv);
+    if (c->kv == NULL) {
+        free(c);
+        return PWY_E_NOMEM;
+    }
+    *out = c;
+    return PWY_OK;
+}
+
+void pw_cache_free(struct pw_cache *c)
+{
+    if (c == NULL) return;
+    free(c->kv);
+    free(c);
+}
+
+void pw_cache_clear(struct pw_cache *c)
+{
+    c->len = 0;
+}
+
+int64_t pw_cache_len(const struct pw_cache *c)
+{
+    return c->len;
+}
+
+static pwy_status check(const struct pw_cache *c, int n, int prefix)
+{
+    if (prefix > 0 && (c->len > 0 || prefix > n))
+        return pw_fail(PWY_E_ARGUMENT,
+                       "cache: a prefix of %d rows among %d rows behind %lld; it must be fed whole, and first",
+                       prefix, n, (long long)c->len);
+    if (n < 0) return pw_fail(PWY_E_ARGUMENT, "cache: %d rows were fed; there must be 0 or more", n);
+    if (c->len + n > c->capacity)
+        return pw_fail(PWY_E_LIMIT, "cache: %d more rows behind %lld are more than its capacity of %lld", n,
+                       (long long)c->len,
+                       (long long)c->capacity);
+    return PWY_OK;
+}
+
+/* Each row joins the cache and looks back over it; the rows of a prefix, which also look ahead, are then answered as
+   a batch. */
+static pwy_status attend(const struct pw_block *b, struct pw_exec *x, const struct pw_cache *c, real *kv, int n,
+                         int prefix,
+                         struct pw_block_keep *k)
+{
+    size_t width = (size_t)pw_block_qkv_width(b), d = (size_t)b->c->d;
+    int32_t off[2] = {0, prefix}, see[1] = {prefix}, task[1] = {-1};
+    struct pw_ragged first = {1, off, see, task};
+    for (int i = 0; i < n; i++)
+        PW_TRY(pw_attention_step(x, &b->attention, k->qkv + (size_t)i * width, (int)c->len + i, c->capacity, kv,
+                                 k->att + (size_t)i * d));
+    return prefix > 1 ? pw_attention(x, &b->attention, &first, k->qkv, k->att, NULL) : PWY_OK;
+}
+
+static pwy_status feed(struct pw_trunk *t, struct pw_exec *x, struct pw_cache *c, int n, int prefix, real *cur,
+                       struct pw_routes **routes)
+{
+    struct pw_block_keep k = {.in = cur, .mid = cur, .next = cur};
+    PW_TRY(pw_block_buffers(&t->block[0], x, n, false, &k));
+    for (int i = 0; i < t->config.layers; i++) {
+        const struct pw_block *b = &t->block[i];
+        PW_TRY(pw_block_open(b, x, n, &k));
+        PW_TRY(attend(b, x, c, c->kv + (size_t)i * (size_t)c->size, n, prefix, &k));
+        PW_TRY(pw_block_close(b, x, n, &k));
+        if (routes != NULL) routes[i] = k.routes;
+    }
+    return PWY_OK;
+}
+
+pwy_status pw_trunk_feed(struct pw_trunk *t, struct pw_exec *x, struct pw_cache *c, int n, int prefix, const real *in,
+                         real *out,
+                         struct pw_routes **routes)
+{
+    size_t mark = pw_arena_mark(x->arena);
+    real *cur;
+    PW_TRY(check(c, n, prefix));
+    PW_NEED(cur = pw_rows_take(x, n, t->config.d));
+    pw_rows_copy(x, (int64_t)n * t->config.d, in, cur);
+    PW_TRY(feed(t, x, c, n, prefix, cur, routes));
+    PW_TRY(pw_rmsnorm(x, n, t->config.d, cur, t->norm, out, NULL));
+    c->len += n;
+    if (routes == NULL) pw_arena_release(x->arena, mark);
+    return PWY_OK;
+}

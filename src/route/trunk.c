@@ -1,0 +1,263 @@
+/* The trunk: its shape, its parameters, and a pass forward and back through all blocks. */
+#include "route/trunk.h"
+#include "route/rows.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+struct pw_trunk_keep {
+    struct pw_block_keep *block;        /* [layers] */
+    const real *last;                   /* (T, d): what the last norm reads */
+    real *rstd;                         /* (T) */
+};
+
+/* --- shape --- */
+
+static pwy_status check_width(const struct pw_trunk_config *c)
+{
+    if (c->d < 1 || c->layers < 1 || c->hidden < 1)
+        return pw_fail(PWY_E_ARGUMENT, "trunk: d is %d, layers %d, hidden %d; each must be at least 1", c->d,
+                       c->layers, c->hidden);
+    if (c->heads < 1 || c->d % c->heads != 0 || c->d / c->heads % 2 != 0)
+        return pw_fail(PWY_E_ARGUMENT, "trunk: d is %d with heads %d; d must be a multiple of twice the heads", c->d,
+                       c->heads);
+    if (c->kv_heads < 1 || c->heads % c->kv_heads != 0)
+        return pw_fail(PWY_E_ARGUMENT, "trunk: heads is %d with kv_heads %d; heads must be a multiple of kv_heads",
+                       c->heads,
+                       c->kv_heads);
+    return PWY_OK;
+}
+
+static pwy_status check(const struct pw_trunk_config *c)
+{
+    PW_TRY(check_width(c));
+    if (c->experts < 0 || c->shared < 0)
+        return pw_fail(PWY_E_ARGUMENT, "trunk: experts is %d and shared %d; neither may be negative", c->experts,
+                       c->shared);
+    if (!(c->dropout >= 0 && c->dropout < 1))
+        return pw_fail(PWY_E_ARGUMENT, "trunk: dropout is %g; it must be from 0 to below 1", c->dropout);
+    if (!(c->rope_base > 1) || !(c->expert_lr > 0))
+        return pw_fail(PWY_E_ARGUMENT, "trunk: rope_base is %g and expert_lr %g; they must be over 1 and over 0",
+                       c->rope_base,
+                       c->expert_lr);
+    return c->experts > 0 ? pw_router_check(&c->router) : PWY_OK;
+}
+
+/* 0 stands for the usual. */
+static struct pw_trunk_config complete(const struct pw_trunk_config *c)
+{
+    struct pw_trunk_config out = *c;
+    if (out.kv_heads == 0) out.kv_heads = out.heads;
+    if (out.rope_base == 0) out.rope_base = 10000;
+    if (out.expert_lr == 0) out.expert_lr = 1;
+    out.router.experts = out.experts;
+    out.router.topk = out.topk;
+    return out;
+}
+
+/* --- parameters --- */
+
+static pwy_status declare_matrix(struct pw_params *set, int layer, const char *name, int fan_in, int width,
+                                 double spread,
+                                 struct pw_param **out)
+{
+    return pw_param_declare(set, PW_MATRIX, PW_NORMAL, spread, 2, PW_SHAPE(fan_in, width), out, "trunk.%d.%s", layer,
+                            name);
+}
+
+static pwy_status declare_norm(struct pw_params *set, int layer, const char *name, int d, struct pw_param **out)
+{
+    return pw_param_declare(set, PW_VECTOR, PW_ONES, 0, 1, PW_SHAPE(d), out, "trunk.%d.%s", layer, name);
+}
+
+static double output_scale(const struct pw_trunk_config *c)
+{
+    return 1 / sqrt(2.0 * c->layers);
+}
+
+static pwy_status declare_attention(struct pw_block *b, struct pw_params *set, int layer)
+{
+    int d = b->c->d;
+    double spread = 1 / sqrt(d);
+    PW_TRY(declare_norm(set, layer, "norm1", d, &b->norm1));
+    PW_TRY(declare_matrix(set, layer, "qkv", d, pw_block_qkv_width(b), spread, &b->qkv));
+    PW_TRY(declare_matrix(set, layer, "out", d, d, spread * output_scale(b->c), &b->out));
+    return b->c->parallel ? PWY_OK : declare_norm(set, layer, "norm2", d, &b->norm2);
+}
+
+static pwy_status declare_ffn(struct pw_block *b, struct pw_params *set, int layer, const char *name, int f,
+                              struct pw_param **w13, struct pw_param **w2)
+{
+    int d = b->c->d;
+    char full[32];
+    snprintf(full, sizeof full, "%s.w13", name);
+    PW_TRY(declare_matrix(set, layer, full, d, 2 * f, 1 / sqrt(d), w13));
+    snprintf(full, sizeof full, "%s.w2", name);
+    return declare_matrix(set, layer, full, f, d, output_scale(b->c) / sqrt(f), w2);
+}
+
+static void group(struct pw_param *p, const struct pw_trunk_config *c)
+{
+    p->groups = c->experts;
+    p->lr_scale = (real)c->expert_lr;
+}
+
+static pwy_status declare_experts(struct pw_block *b, struct pw_params *set, int layer)
+{
+    int d = b->c->d, f = b->c->hidden, e = b->c->experts;
+    PW_TRY(declare_matrix(set, layer, "router", d, e, .02, &b->gate));
+    PW_TRY(pw_param_declare(set, PW_MATRIX, PW_NORMAL, 1 / sqrt(d), 3, PW_SHAPE(e, d, 2 * f), &b->w13,
+                            "trunk.%d.experts.w13", layer));
+    PW_TRY(pw_param_declare(set, PW_MATRIX, PW_NORMAL, output_scale(b->c) / sqrt(f), 3, PW_SHAPE(e, f, d), &b->w2,
+                            "trunk.%d.experts.w2", layer));
+    group(b->w13, b->c);
+    group(b->w2, b->c);
+    return PWY_OK;
+}
+
+static pwy_status declare_block(struct pw_trunk *t, struct pw_params *set, int layer)
+{
+    const struct pw_trunk_config *c = &t->config;
+    struct pw_block *b = &t->block[layer];
+    b->c = c;
+    b->attention = (struct pw_attention){c->heads, c->kv_heads, c->d / c->heads, c->rope_base};
+    b->router = c->router;
+    b->router.key = (uint64_t)layer;
+    b->load = pw_trunk_load(t, layer);
+    snprintf(b->drop_attention, sizeof b->drop_attention, "trunk.%d.attention", layer);
+    snprintf(b->drop_ffn, sizeof b->drop_ffn, "trunk.%d.ffn", layer);
+    PW_TRY(declare_attention(b, set, layer));
+    if (c->experts > 0)
+        PW_TRY(declare_experts(b, set, layer));
+    else
+        PW_TRY(declare_ffn(b, set, layer, "ffn", c->hidden, &b->w13, &b->w2));
+    if (c->shared == 0) return PWY_OK;
+    return declare_ffn(b, set, layer, "shared", c->shared * c->hidden, &b->shared13, &b->shared2);
+}
+
+static pwy_status build(struct pw_trunk *t, struct pw_params *set)
+{
+    const struct pw_trunk_config *c = &t->config;
+    size_t n = (size_t)c->layers * (size_t)c->experts;
+    PW_NEED(t->block = pw_calloc((size_t)c->layers, sizeof *t->block));
+    if (n > 0) PW_NEED(t->load = pw_calloc(n, sizeof *t->load));
+    for (size_t i = 0; i < n; i++) t->load[i] = 1.0 / c->experts;
+    for (int i = 0; i < c->layers; i++) PW_TRY(declare_block(t, set, i));
+    return pw_param_declare(set, PW_VECTOR, PW_ONES, 0, 1, PW_SHAPE(c->d), &t->norm, "trunk.norm");
+}
+
+pwy_status pw_trunk_new(const struct pw_trunk_config *c, struct pw_params *params, struct pw_trunk **out)
+{
+    struct pw_trunk_config full = complete(c);
+    struct pw_trunk *t;
+    PW_TRY(check(&full));
+    PW_NEED(t = pw_calloc(1, sizeof *t));
+    t->config = full;
+    pwy_status status = build(t, params);
+    if (status == PWY_OK)
+        *out = t;
+    else
+        pw_trunk_free(t);
+    return status;
+}
+
+void pw_trunk_free(struct pw_trunk *t)
+{
+    if (t == NULL) return;
+    free(t->block);
+    free(t->load);
+    free(t);
+}
+
+const struct pw_trunk_config *pw_trunk_config(const struct pw_trunk *t)
+{
+    return &t->config;
+}
+
+double *pw_trunk_load(struct pw_trunk *t, int layer)
+{
+    return t->load == NULL ? NULL : t->load + (size_t)layer * (size_t)t->config.experts;
+}
+
+void pw_trunk_shuffle(struct pw_trunk *t, int64_t key)
+{
+    t->config.router.shuffle = key;
+    for (int i = 0; i < t->config.layers; i++) t->block[i].router.shuffle = key;
+}
+
+/* --- a pass --- */
+
+static pwy_status run_block(const struct pw_block *b, struct pw_exec *x, const struct pw_ragged *r,
+                            struct pw_block_keep *k)
+{
+    int rows = r->off[r->n_seq];
+    PW_TRY(pw_block_open(b, x, rows, k));
+    PW_TRY(pw_attention(x, &b->attention, r, k->qkv, k->att, k->back ? &k->attention : NULL));
+    return pw_block_close(b, x, rows, k);
+}
+
+/* At inference one set of buffers serves all blocks, and the rows are moved on in place. */
+static pwy_status infer(struct pw_trunk *t, struct pw_exec *x, const struct pw_ragged *r, const real *in, real *out,
+                        struct pw_routes **routes)
+{
+    int rows = r->off[r->n_seq], d = t->config.d;
+    size_t mark = pw_arena_mark(x->arena);
+    struct pw_block_keep k = {0};
+    real *cur;
+    PW_NEED(cur = pw_rows_take(x, rows, d));
+    PW_TRY(pw_block_buffers(&t->block[0], x, rows, false, &k));
+    pw_rows_copy(x, (int64_t)rows * d, in, cur);
+    k.in = k.mid = k.next = cur;
+    for (int i = 0; i < t->config.layers; i++) {
+        PW_TRY(run_block(&t->block[i], x, r, &k));
+        if (routes != NULL) routes[i] = k.routes;
+    }
+    PW_TRY(pw_rmsnorm(x, rows, d, cur, t->norm, out, NULL));
+    if (routes == NULL) pw_arena_release(x->arena, mark);
+    return PWY_OK;
+}
+
+static pwy_status keep_new(const struct pw_trunk *t, struct pw_exec *x, int rows, struct pw_trunk_keep **out)
+{
+    struct pw_trunk_keep *keep;
+    PW_NEED(keep = pw_arena_zero(x->arena, 1, sizeof *keep));
+    PW_NEED(keep->block = pw_arena_zero(x->arena, (size_t)t->config.layers, sizeof *keep->block));
+    PW_NEED(keep->rstd = pw_rows_take(x, rows, 1));
+    *out = keep;
+    return PWY_OK;
+}
+
+pwy_status pw_trunk_forward(struct pw_trunk *t, struct pw_exec *x, const struct pw_ragged *r, const real *in, real *out,
+                            struct pw_routes **routes, struct pw_trunk_keep **keep)
+{
+    int rows = r->off[r->n_seq];
+    struct pw_trunk_keep *all;
+    if (keep == NULL) return infer(t, x, r, in, out, routes);
+    PW_TRY(keep_new(t, x, rows, &all));
+    all->last = in;
+    for (int i = 0; i < t->config.layers; i++) {
+        struct pw_block_keep *k = &all->block[i];
+        PW_TRY(pw_block_buffers(&t->block[i], x, rows, true, k));
+        k->in = all->last;
+        PW_TRY(run_block(&t->block[i], x, r, k));
+        all->last = k->next;
+        if (routes != NULL) routes[i] = k->routes;
+    }
+    PW_TRY(pw_rmsnorm(x, rows, t->config.d, all->last, t->norm, out, all->rstd));
+    *keep = all;
+    return PWY_OK;
+}
+
+pwy_status pw_trunk_backward(struct pw_trunk *t, struct pw_exec *x, const struct pw_ragged *r,
+                             const struct pw_trunk_keep *keep,
+                             const real *dout, real *din, double *aux_loss)
+{
+    int rows = r->off[r->n_seq], d = t->config.d;
+    pw_rows_zero(x, (int64_t)rows * d, din);
+    PW_TRY(pw_rmsnorm_back(x, rows, d, keep->last, keep->rstd, t->norm, dout, din));
+    for (int i = t->config.layers - 1; i >= 0; i--) {
+        const struct pw_routes *routes = keep->block[i].routes;
+        PW_TRY(pw_block_back(&t->block[i], x, r, &keep->block[i], din));
+        if (routes != NULL) *aux_loss += routes->balance_loss + routes->z_loss;
+    }
+    return PWY_OK;
+}
