@@ -1,10 +1,11 @@
 /* pathways/recipe.h. */
+#include "api/check.h"
 #include "recipe/recipe.h"
 
 pwy_status pwy_recipe_open(pwy_context *context, const char *path, const pwy_options *options, pwy_recipe **out)
 {
-    if (path == NULL || out == NULL)
-        return pw_fail(PWY_E_ARGUMENT, "pwy_recipe_open: %s is NULL", path == NULL ? "path" : "out");
+    PW_GIVEN(path);
+    PW_GIVEN(out);
     return pw_recipe_read(context, path, options != NULL ? options->map : NULL, out);
 }
 

@@ -1,12 +1,6 @@
 /* pathways/registry.h: checks arguments, calls down, names the task in the error. */
-#include <stdlib.h>
-#include <string.h>
+#include "api/check.h"
 #include "task/task.h"
-
-static pwy_status null(const char *function, const char *what)
-{
-    return pw_fail(PWY_E_ARGUMENT, "%s: %s is NULL", function, what);
-}
 
 static pwy_status of_task(const pwy_task *task, pwy_status status)
 {
@@ -22,7 +16,7 @@ static bool split_is(pwy_split split)
 
 pwy_status pwy_registry_new(pwy_context *context, pwy_registry **out)
 {
-    if (out == NULL) return null("pwy_registry_new", "out");
+    PW_GIVEN(out);
     return pw_registry_make(context, out);
 }
 
@@ -33,7 +27,8 @@ void pwy_registry_free(pwy_registry *registry)
 
 pwy_status pwy_registry_add(pwy_registry *registry, const char *name, pwy_task_kind kind, pwy_task **task)
 {
-    if (registry == NULL || name == NULL) return null("pwy_registry_add", registry == NULL ? "registry" : "name");
+    PW_GIVEN(registry);
+    PW_GIVEN(name);
     const struct pw_head_ops *head = pw_head_of(kind);
     if (head == NULL)
         return pw_fail(PWY_E_ARGUMENT, "task '%s': %d is no kind; PWY_CLASSIFY is one", name, (int)kind);
@@ -42,8 +37,9 @@ pwy_status pwy_registry_add(pwy_registry *registry, const char *name, pwy_task_k
 
 pwy_status pwy_registry_find(const pwy_registry *registry, const char *name, pwy_task **task)
 {
-    if (registry == NULL || name == NULL || task == NULL)
-        return null("pwy_registry_find", registry == NULL ? "registry" : name == NULL ? "name" : "task");
+    PW_GIVEN(registry);
+    PW_GIVEN(name);
+    PW_GIVEN(task);
     return pw_registry_get(registry, name, task);
 }
 
@@ -78,7 +74,8 @@ const char *pwy_task_kind_name(pwy_task_kind kind)
 pwy_status pwy_task_kind_from_name(const char *name, pwy_task_kind *kind)
 {
     const struct pw_head_ops *head;
-    if (name == NULL || kind == NULL) return null("pwy_task_kind_from_name", name == NULL ? "name" : "kind");
+    PW_GIVEN(name);
+    PW_GIVEN(kind);
     PW_TRY(pw_head_named(name, &head));
     *kind = head->kind;
     return PWY_OK;
@@ -124,8 +121,9 @@ pwy_status pwy_task_add_part(pwy_task *task, const char *part, const char *sense
 
 pwy_status pwy_task_add_part_with(pwy_task *task, const char *part, const char *sense, const pwy_options *settings)
 {
-    if (task == NULL || part == NULL || sense == NULL)
-        return null("pwy_task_add_part", task == NULL ? "task" : part == NULL ? "part" : "sense");
+    PW_GIVEN(task);
+    PW_GIVEN(part);
+    PW_GIVEN(sense);
     pwy_status status = not_yet(task);
     if (status == PWY_OK) status = pw_task_add_part(task, part, sense, settings != NULL ? settings->map : NULL);
     return of_task(task, status);
@@ -133,19 +131,21 @@ pwy_status pwy_task_add_part_with(pwy_task *task, const char *part, const char *
 
 pwy_status pwy_task_add_label(pwy_task *task, const char *label)
 {
-    if (task == NULL || label == NULL) return null("pwy_task_add_label", task == NULL ? "task" : "label");
+    PW_GIVEN(task);
+    PW_GIVEN(label);
     return of_task(task, pw_task_add_label(task, label));
 }
 
 pwy_status pwy_task_set_weight(pwy_task *task, double weight)
 {
-    if (task == NULL) return null("pwy_task_set_weight", "task");
+    PW_GIVEN(task);
     return of_task(task, pw_task_set_weight(task, weight));
 }
 
 pwy_status pwy_task_set_metric(pwy_task *task, const char *metric)
 {
-    if (task == NULL || metric == NULL) return null("pwy_task_set_metric", task == NULL ? "task" : "metric");
+    PW_GIVEN(task);
+    PW_GIVEN(metric);
     return of_task(task, pw_task_set_metric(task, metric));
 }
 
@@ -154,14 +154,15 @@ pwy_status pwy_task_set_metric(pwy_task *task, const char *metric)
 pwy_status pwy_task_read(pwy_task *task, pwy_split split, const char *path, const char *target,
                          const pwy_options *options)
 {
-    if (task == NULL) return null("pwy_task_read", "task");
+    PW_GIVEN(task);
     if (!split_is(split)) return of_task(task, pw_fail(PWY_E_ARGUMENT, "%d is no split; PWY_TRAIN is one", (int)split));
     return of_task(task, pw_task_read(task, split, path, target, options != NULL ? options->map : NULL));
 }
 
 pwy_status pwy_task_set_source(pwy_task *task, pwy_split split, pwy_source *source)
 {
-    if (task == NULL || source == NULL) return null("pwy_task_set_source", task == NULL ? "task" : "source");
+    PW_GIVEN(task);
+    PW_GIVEN(source);
     if (!split_is(split)) return of_task(task, pw_fail(PWY_E_ARGUMENT, "%d is no split; PWY_TRAIN is one", (int)split));
     pw_task_set_source(task, split, pw_source_hold(source));
     return PWY_OK;
@@ -169,7 +170,8 @@ pwy_status pwy_task_set_source(pwy_task *task, pwy_split split, pwy_source *sour
 
 pwy_status pwy_task_get_source(const pwy_task *task, pwy_split split, pwy_source **source)
 {
-    if (task == NULL || source == NULL) return null("pwy_task_get_source", task == NULL ? "task" : "source");
+    PW_GIVEN(task);
+    PW_GIVEN(source);
     if (!split_is(split)) return of_task(task, pw_fail(PWY_E_ARGUMENT, "%d is no split; PWY_TRAIN is one", (int)split));
     if (task->source[split] == NULL)
         return of_task(task, pw_fail(PWY_E_NOT_FOUND, "it has no %s rows", pw_split_name(split)));

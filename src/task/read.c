@@ -13,44 +13,38 @@ const char *pw_split_name(pwy_split split)
 
 /* --- opening --- */
 
-static const char *const form_words[] = {"table", "where", "files", "target", NULL};
-
-/* A map's words: one of the forms' own, or a part's name. words has room for them all. */
-static void known_words(const struct pwy_task *t, const char **words)
+/* A map that is none of a table or of files has parts' names and target; those forms' own words are the readers'. */
+static pwy_status unknown_word(const struct pwy_task *t, const struct pw_node *at, const char *word)
 {
-    int n = 0;
-    for (const char *const *w = form_words; *w != NULL; w++) words[n++] = *w;
-    for (int p = 0; p < t->n_parts; p++) words[n++] = t->parts[p].name;
-    words[n] = NULL;
-}
-
-static pwy_status unknown_word(const struct pw_node *at, const char *word, const char *near)
-{
+    const char **words = pw_calloc((size_t)t->n_parts + 4, sizeof *words);
+    PW_NEED(words);
+    for (int p = 0; p < t->n_parts; p++) words[p] = t->parts[p].name;
+    words[t->n_parts] = "target";
+    words[t->n_parts + 1] = "table";
+    words[t->n_parts + 2] = "files";
+    const char *near = pw_nearest(word, words);
+    free(words);
     if (near != NULL) return pw_node_fail(at, PWY_E_ARGUMENT, "unknown word '%s'; the nearest is '%s'", word, near);
-    return pw_node_fail(at, PWY_E_ARGUMENT,
-                        "unknown word '%s'; table, where, files, target and the parts' names are right", word);
+    return pw_node_fail(at, PWY_E_ARGUMENT, "'%s' is no part of this task; its first is '%s'", word, t->parts[0].name);
 }
 
-static pwy_status check_words(const struct pw_node *where, const char *const *words)
+static bool is_part(const struct pwy_task *t, const char *word)
 {
-    for (int i = 0; i < where->n; i++) {
-        const char *word = where->key[i];
-        int w = 0;
-        while (words[w] != NULL && strcmp(words[w], word) != 0) w++;
-        if (words[w] != NULL) continue;
-        return unknown_word(where->item[i], word, pw_nearest(word, words));
-    }
-    return PWY_OK;
+    for (int p = 0; p < t->n_parts; p++)
+        if (strcmp(t->parts[p].name, word) == 0) return true;
+    return false;
 }
 
-static pwy_status check_form(const struct pw_node *where)
+static pwy_status check_map(const struct pwy_task *t, const struct pw_node *where)
 {
     bool table = pw_node_get(where, "table") != NULL, files = pw_node_get(where, "files") != NULL;
     if (table && files) return pw_node_fail(where, PWY_E_ARGUMENT, "either table or files, not both");
-    if (pw_node_get(where, "where") != NULL && !table)
+    if (table || files) return PWY_OK;
+    if (pw_node_get(where, "where") != NULL)
         return pw_node_fail(where, PWY_E_ARGUMENT, "where picks rows of a table: 'table' is missing");
-    if (table && pw_node_get(where, "target") != NULL)
-        return pw_node_fail(where, PWY_E_ARGUMENT, "a table's target is a column: the task's own 'target' names it");
+    for (int i = 0; i < where->n; i++)
+        if (strcmp(where->key[i], "target") != 0 && !is_part(t, where->key[i]))
+            return unknown_word(t, where->item[i], where->key[i]);
     return PWY_OK;
 }
 
@@ -68,16 +62,9 @@ pwy_status pw_task_where_check(const struct pwy_task *t, const struct pw_node *w
 {
     PW_TRY(check_parts(t));
     if (where->kind == PW_SCALAR && where->text[0] != '\0') return PWY_OK;
-    if (where->kind != PW_MAP || where->n == 0)
-        return pw_node_fail(where, PWY_E_ARGUMENT,
-                            "a path, or a map like {table: PATH, where: {column: value}}, is right");
-    const char **words = pw_calloc((size_t)t->n_parts + 8, sizeof *words);
-    PW_NEED(words);
-    known_words(t, words);
-    pwy_status status = check_words(where, words);
-    free(words);
-    PW_TRY(status);
-    return check_form(where);
+    if (where->kind == PW_MAP && where->n > 0) return check_map(t, where);
+    return pw_node_fail(where, PWY_E_ARGUMENT,
+                        "a path, or a map like {table: PATH, where: {column: value}}, is right");
 }
 
 pwy_status pw_task_open(struct pwy_task *t, pwy_split split, const char *folder, const struct pw_node *where)

@@ -3,6 +3,8 @@
 #include <string.h>
 #include "task/task.h"
 
+enum { SHOWN_NAMES = 12 };
+
 pwy_status pw_registry_make(pwy_context *ctx, pwy_registry **out)
 {
     pwy_registry *r;
@@ -78,13 +80,28 @@ static const char *nearest_name(const pwy_registry *r, const char *name)
     return near;
 }
 
+/* Nothing near: the first few names say what there is. */
+static pwy_status fail_listed(const pwy_registry *r, const char *name)
+{
+    struct pw_buf list = {0};
+    pwy_status status = PWY_OK;
+    if (r->n == 0) return pw_fail(PWY_E_NOT_FOUND, "there is no task '%s': there is none at all", name);
+    for (int i = 0; i < r->n && i < SHOWN_NAMES && status == PWY_OK; i++)
+        status = pw_buf_printf(&list, "%s%.60s", i == 0 ? "" : ", ", r->task[i]->name);
+    if (status == PWY_OK)
+        status = pw_fail(PWY_E_NOT_FOUND, "there is no task '%s' among %s%s", name, list.data,
+                         r->n > SHOWN_NAMES ? ", ..." : "");
+    pw_buf_free(&list);
+    return status;
+}
+
 pwy_status pw_registry_get(const pwy_registry *r, const char *name, struct pwy_task **out)
 {
     struct pwy_task *t = find(r, name);
     if (t == NULL) {
         const char *near = nearest_name(r, name);
         if (near != NULL) return pw_fail(PWY_E_NOT_FOUND, "there is no task '%s'; the nearest is '%s'", name, near);
-        return pw_fail(PWY_E_NOT_FOUND, "there is no task '%s' among %d", name, r->n);
+        return fail_listed(r, name);
     }
     *out = t;
     return PWY_OK;
