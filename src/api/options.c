@@ -102,6 +102,26 @@ pwy_status pwy_options_set_flag(pwy_options *options, const char *name, int valu
     return put(options, "pwy_options_set_flag", name, value ? "true" : "false");
 }
 
+pwy_status pwy_options_unset(pwy_options *options, const char *name)
+{
+    if (options == NULL || name == NULL)
+        return fail_null("pwy_options_unset", options == NULL ? "options" : "name");
+    pw_node_remove(options->map, name);
+    return PWY_OK;
+}
+
+pwy_status pwy_options_merge(pwy_options *options, const pwy_options *from)
+{
+    if (options == NULL)
+        return fail_null("pwy_options_merge", "options");
+    for (int i = 0; from != NULL && i < from->map->n; i++) {
+        struct pw_node *copy = pw_node_copy(from->map->item[i]);
+        PW_NEED(copy);
+        PW_TRY(pw_node_put(options->map, from->map->key[i], copy));
+    }
+    return PWY_OK;
+}
+
 void pwy_options_free(pwy_options *options)
 {
     if (options == NULL)

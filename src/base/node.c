@@ -101,6 +101,20 @@ pwy_status pw_node_put(struct pw_node *map, const char *key, struct pw_node *val
     return PWY_OK;
 }
 
+void pw_node_remove(struct pw_node *map, const char *key)
+{
+    int at = 0;
+    while (at < map->n && strcmp(map->key[at], key) != 0)
+        at++;
+    if (at == map->n)
+        return;
+    pw_node_free(map->item[at]);
+    free(map->key[at]);
+    map->n--;
+    memmove(map->item + at, map->item + at + 1, (size_t)(map->n - at) * sizeof *map->item);
+    memmove(map->key + at, map->key + at + 1, (size_t)(map->n - at) * sizeof *map->key);
+}
+
 pwy_status pw_node_add(struct pw_node *list, struct pw_node *value)
 {
     return append(list, NULL, value);

@@ -27,6 +27,7 @@ struct pw_node *pw_node_copy(const struct pw_node *node);
 void pw_node_free(struct pw_node *node);                           /* and all below it; NULL allowed */
 struct pw_node *pw_node_get(const struct pw_node *map, const char *key);       /* NULL: not there, or map is NULL */
 pwy_status pw_node_put(struct pw_node *map, const char *key, struct pw_node *value);   /* takes value, also on failure; replaces */
+void pw_node_remove(struct pw_node *map, const char *key);          /* nothing where it is not there */
 pwy_status pw_node_add(struct pw_node *list, struct pw_node *value);           /* takes value, also on failure */
 /* pw_fail with the node's file and line where it has them. */
 pwy_status pw_node_fail(const struct pw_node *node, pwy_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
