@@ -1,0 +1,182 @@
+#!/bin/sh
+# The main job on real input: six tasks over five senses, one model, one file.
+#
+#   sh examples/quickstart.sh [OUT]        (default: quickstart-out/)
+#
+# Installs what is missing (it says what), builds the library if need be, takes its data out of Debian packages, trains for
+# two minutes, and ends with the table of `pathways eval` and one prediction for each sense. OUT keeps one.pathways,
+# recipe.yaml and eval.json. Can be run again. SEED=2, MINUTES=1, THREADS=1 in the environment change the run.
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+out=${1:-quickstart-out}
+. "$top/examples/setup.sh"
+
+say() { printf '== %s\n' "$*"; }
+
+setup_build "$top"
+pathways=$BUILD/pathways
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+data=$out/data
+packages=$out/packages
+
+# --- data: from Debian packages, unpacked without installing them ---
+
+tongues="de fr es it nl pl da sv"
+voices="en es fr it"
+processors="arm64 armhf riscv64 powerpc s390x sparc64 mips m68k hppa i386"
+
+fetch() {
+    list="dataset-fashion-mnist python3-sklearn"
+    for v in $voices; do list="$list asterisk-core-sounds-$v-wav"; done
+    for t in $tongues; do list="$list manpages-$t"; done
+    for p in $processors; do list="$list libc6-$p-cross"; done
+    mkdir -p "$packages/files"
+    missing=
+    for name in $list; do [ -e "$packages/$name.done" ] || missing="$missing $name"; done
+    [ -z "$missing" ] && return
+    say "downloading$missing"
+    setup_download "$packages" $missing
+    for name in $missing; do
+        dpkg -x "$packages/$name"_*.deb "$packages/files"
+        rm -f "$packages/$name"_*.deb
+        : > "$packages/$name.done"
+    done
+}
+
+# Paragraphs of manual pages, one a line: language, tab, text. Every fourth page is held out.
+write_tongues() {
+    rm -f "$data/tongue.train.tsv" "$data/tongue.test.tsv"
+    for t in $tongues; do
+        find "$packages/files/usr/share/man/$t" -name '*.gz' | sort > "$data/pages"
+        awk 'NR % 4 == 0' "$data/pages" | head -n 60 > "$data/pages.test"
+        awk 'NR % 4 != 0' "$data/pages" | head -n 120 > "$data/pages.train"
+        for split in train test; do
+            limit=400; [ $split = test ] && limit=60
+            xargs zcat < "$data/pages.$split" | awk -v t="$t" -v limit=$limit '
+                /^[.'"'"']/ || /Copyright|http|@/ { next }
+                { gsub(/\\f./, ""); gsub(/\\[(]../, ""); gsub(/\\[-&|e ]/, ""); gsub(/\t/, " ") }
+                length($0) >= 60 && length($0) <= 300 && !/\\/ && !seen[$0]++ && n++ < limit { print t "\t" $0 }
+            ' >> "$data/tongue.$split.tsv"
+        done
+    done
+    rm -f "$data/pages" "$data/pages.train" "$data/pages.test"
+}
+
+# Recorded prompts, a folder for each language. Every fourth recording is held out.
+write_voices() {
+    rm -rf "$data/voice"
+    for v in $voices; do
+        mkdir -p "$data/voice/train/$v" "$data/voice/test/$v"
+        find "$packages/files/usr/share/asterisk/sounds" -path "*/${v}_*" -name '*.wav' -size +12k | sort |
+        awk -v data="$data/voice" -v v="$v" '{ n = split($0, part, "/"); split_to = NR % 4 == 0 ? "test" : "train";
+            printf "%s\n%s/%s/%s/%s-%s\n", $0, data, split_to, v, part[n - 1], part[n] }' |
+        while read -r from && read -r to; do ln -sf "$from" "$to"; done
+    done
+}
+
+# Machine code in records of 512 bytes: of the C library to learn from, of the mathematics library to be tested on.
+write_processors() {
+    rm -f "$data"/code.*
+    for p in $processors; do
+        case $p in
+            arm64) folder=aarch64-linux-gnu;; armhf) folder=arm-linux-gnueabihf;; ppc64el) folder=powerpc64le-linux-gnu;;
+            i386) folder=i686-linux-gnu;; *) folder=$p-linux-gnu;;
+        esac
+        records "$p" train "$packages/files/usr/$folder/lib/libc.so.6" 30 200
+        records "$p" test "$packages/files/usr/$folder/lib/libm.so.6" 15 40
+    done
+}
+
+# records LABEL SPLIT FILE PERCENT COUNT: COUNT records from PERCENT of the file on.
+records() {
+    size=$(wc -c < "$3")
+    dd if="$3" bs=512 skip=$((size * $4 / 100 / 512)) count="$5" 2>/dev/null >> "$data/code.$2.bin"
+    awk -v label="$1" -v n="$5" 'BEGIN { while (n-- > 0) print label }' >> "$data/code.$2.labels.txt"
+}
+
+write_tables() {
+    tables=$packages/files/usr/lib/python3/dist-packages/sklearn/datasets/data
+    { awk 'BEGIN { for (i = 1; i <= 30; i++) printf "f%d,", i; print "benign" }'; tail -n +2 "$tables/breast_cancer.csv"; } > "$data/tumour.csv"
+    { awk 'BEGIN { for (i = 1; i <= 64; i++) printf "p%d,", i; print "digit" }'; zcat "$tables/digits.csv.gz"; } > "$data/digit.csv"
+}
+
+mkdir -p "$data"
+fetch
+if [ ! -e "$data/done" ]; then
+    say "preparing the data"
+    write_tongues
+    write_voices
+    write_processors
+    write_tables
+    ln -sfn "$packages/files/usr/share/datasets/fashion-mnist" "$data/clothes"
+    : > "$data/done"
+fi
+
+# --- what to learn ---
+
+cat > "$out/recipe.yaml" <<RECIPE
+# One model, six tasks, five senses.
+data: data
+train: {minutes: ${MINUTES:-2}, seed: ${SEED:-1}, threads: ${THREADS:-2}}
+
+tasks:
+  clothing:                           # 28x28 pictures of ten kinds of clothing
+    kind: classify
+    parts: {picture: image}
+    train: {picture: clothes/train-images-idx3-ubyte.gz, target: clothes/train-labels-idx1-ubyte.gz}
+    test: {picture: clothes/t10k-images-idx3-ubyte.gz, target: clothes/t10k-labels-idx1-ubyte.gz}
+
+  voice:                              # which language a recorded prompt speaks
+    kind: classify
+    parts: {sound: audio}
+    train: voice/train
+    test: voice/test
+
+  tongue:                             # which language a paragraph is written in
+    kind: classify
+    parts: {text: text}
+    target: language
+    columns: [language, text]
+    train: tongue.train.tsv
+    test: tongue.test.tsv
+
+  processor:                          # which processor 512 bytes of machine code are for
+    kind: classify
+    parts: {code: {sense: bytes, record: 512}}
+    train: {code: code.train.bin, target: code.train.labels.txt}
+    test: {code: code.test.bin, target: code.test.labels.txt}
+
+  tumour:                             # 30 measurements of cells: benign or not
+    kind: classify
+    parts: {cells: table}
+    target: benign
+    train: tumour.csv
+    split: {test: 0.4, seed: 1}
+
+  digit:                              # 8x8 counts of ink, as a row of a table
+    kind: classify
+    parts: {ink: table}
+    target: digit
+    train: digit.csv
+    split: {test: 0.3, seed: 1}
+RECIPE
+
+# --- learn, score, ask ---
+
+say "training for ${MINUTES:-2} minutes"
+"$pathways" train "$out/recipe.yaml" -o "$out/one.pathways"
+"$pathways" eval "$out/one.pathways" "$out/recipe.yaml" --threads "${THREADS:-2}" --json > "$out/eval.json"
+say "held-out scores"
+"$pathways" eval "$out/one.pathways" "$out/recipe.yaml" --threads "${THREADS:-2}"
+
+say "one prediction for each sense"
+ask() { printf '%-10s ' "$1"; task=$1; shift; "$pathways" predict "$out/one.pathways" --task "$task" -- "$@"; }
+{ printf 'P5 28 28 255\n'; zcat "$data/clothes/t10k-images-idx3-ubyte.gz" | dd bs=1 skip=16 count=784 2>/dev/null; } > "$out/first.pgm"
+dd if="$data/code.test.bin" of="$out/first.bin" bs=512 count=1 2>/dev/null
+ask clothing "$out/first.pgm"
+ask voice "$(find "$data/voice/test/fr" -name '*.wav' | sort | head -n 1)"
+ask tongue "Das Programm liest die Datei und schreibt jede Zeile auf die Standardausgabe."
+ask processor "$out/first.bin"
+ask tumour $(awk -F, 'NR == 1 { split($0, name, ",") } NR == 2 { for (i = 1; i < NF; i++) printf "%s=%s ", name[i], $i }' "$data/tumour.csv")
+say "the model is $out/one.pathways"
