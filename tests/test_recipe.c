@@ -434,6 +434,32 @@ START_TEST(tasks_read_files_by_path_and_options)
 }
 END_TEST
 
+/* Without a path the options say it: a file a part, the target's as `target` or in the argument. */
+START_TEST(tasks_read_a_file_a_part)
+{
+    char text[128], label[128];
+    pwy_registry *tasks;
+    pwy_task *t;
+    pwy_options *o;
+    write_file("text.txt", "one\ntwo\nthree\n");
+    write_file("label.txt", "odd\neven\nodd\n");
+    snprintf(text, sizeof text, "m: %s/text.txt", folder);
+    snprintf(label, sizeof label, "%s/label.txt", folder);
+    ck_assert_int_eq(pwy_registry_new(NULL, &tasks), PWY_OK);
+    ck_assert_int_eq(pwy_registry_add(tasks, "parity", PWY_CLASSIFY, &t), PWY_OK);
+    ck_assert_int_eq(pwy_task_add_part(t, "m", "text"), PWY_OK);
+    ck_assert_int_eq(pwy_options_parse(text, &o), PWY_OK);
+    ck_assert_int_eq(pwy_task_read(t, PWY_TRAIN, NULL, "/no/such/label.txt", o), PWY_E_NOT_FOUND);
+    if (pwy_task_read(t, PWY_TRAIN, NULL, label, o) != PWY_OK) ck_abort_msg("%s", pwy_error_message());
+    pwy_options_free(o);
+    ck_assert_ptr_null(t->target);
+    ck_assert_int_eq(pw_task_fit_target(t), PWY_OK);
+    ck_assert_str_eq(pwy_task_label(t, 0), "odd");
+    ck_assert_int_eq(t->label_count[0], 2);
+    pwy_registry_free(tasks);
+}
+END_TEST
+
 static void opens(const char *name)
 {
     char options[128];
@@ -465,7 +491,8 @@ static Suite *suite(void)
         the_sketch_is_read, video_is_not_supported_yet, bad_words_are_named, bad_kinds_and_senses_are_named,
         bad_settings_are_named, bad_files_are_named, variables_take_their_values, only_some_tasks,
         opens_files_beside_the_recipe, cuts_what_it_is_told_to, data_says_where_paths_start,
-        missing_files_are_named_with_task_and_line, tasks_read_files_by_path_and_options, the_sketch_opens_its_files};
+        missing_files_are_named_with_task_and_line, tasks_read_files_by_path_and_options,
+        tasks_read_a_file_a_part, the_sketch_opens_its_files};
     Suite *s = suite_create("recipe");
     TCase *t = tcase_create("recipe");
     tcase_add_checked_fixture(t, setup, teardown);

@@ -27,34 +27,51 @@ typedef enum pwy_split { PWY_TRAIN = 0, PWY_VALID = 1, PWY_TEST = 2 } pwy_split;
 
 /** An empty registry. One thread at a time while it is set up. @since 0.1 */
 PWY_API pwy_status pwy_registry_new(pwy_context *context, pwy_registry **out);
-PWY_API void pwy_registry_free(pwy_registry *registry);                                    /**< Lets go; NULL allowed. @since 0.1 */
-/** Adds a task; task may be NULL. PWY_E_EXISTS when the name is taken. @since 0.1 */
+PWY_API void pwy_registry_free(pwy_registry *registry);   /**< Lets go; NULL allowed. @since 0.1 */
+/** Adds a task; task may be NULL. A name has 1 to 200 bytes without '/', '=', '*' and control characters.
+ *  PWY_E_EXISTS when it is taken. @since 0.1 */
 PWY_API pwy_status pwy_registry_add(pwy_registry *registry, const char *name, pwy_task_kind kind, pwy_task **task);
-PWY_API pwy_status pwy_registry_find(const pwy_registry *registry, const char *name, pwy_task **task);   /**< PWY_E_NOT_FOUND names the nearest. @since 0.1 */
+/** PWY_E_NOT_FOUND names the nearest. @since 0.1 */
+PWY_API pwy_status pwy_registry_find(const pwy_registry *registry, const char *name, pwy_task **task);
 PWY_API int64_t pwy_registry_count(const pwy_registry *registry);                          /**< @since 0.1 */
-PWY_API pwy_task *pwy_registry_at(const pwy_registry *registry, int64_t index);            /**< NULL out of range. @since 0.1 */
+PWY_API pwy_task *pwy_registry_at(const pwy_registry *registry, int64_t index);   /**< NULL out of range. @since 0.1 */
 
 PWY_API const char *pwy_task_name(const pwy_task *task);                                   /**< Borrowed. @since 0.1 */
 PWY_API pwy_task_kind pwy_task_get_kind(const pwy_task *task);                             /**< @since 0.1 */
-PWY_API const char *pwy_task_kind_name(pwy_task_kind kind);                                /**< "classify"; NULL for none. @since 0.1 */
-PWY_API pwy_status pwy_task_kind_from_name(const char *name, pwy_task_kind *kind);         /**< @since 0.1 */
-/** A part and its sense: "text", "image", "audio", "bytes", "table", "series". @since 0.1 */
+PWY_API const char *pwy_task_kind_name(pwy_task_kind kind);   /**< "classify"; NULL for none. @since 0.1 */
+/** "rank", "tag" and "embed" are PWY_E_UNSUPPORTED, other words PWY_E_ARGUMENT with the nearest. @since 0.1 */
+PWY_API pwy_status pwy_task_kind_from_name(const char *name, pwy_task_kind *kind);
+/** A part and its sense: "text", "image", "audio", "bytes", "table", "series"; "video" is PWY_E_UNSUPPORTED. A part
+ *  cannot be called target, table, files or where. @since 0.1 */
 PWY_API pwy_status pwy_task_add_part(pwy_task *task, const char *part, const char *sense);
 /** The same with the part's own settings, as in a recipe ("record: 1024", "columns: [a, b]"). @since 0.1 */
-PWY_API pwy_status pwy_task_add_part_with(pwy_task *task, const char *part, const char *sense, const pwy_options *settings);
-PWY_API pwy_status pwy_task_add_label(pwy_task *task, const char *label);                  /**< Fixes the labels' order; else they come from the training rows. @since 0.1 */
-PWY_API pwy_status pwy_task_set_weight(pwy_task *task, double weight);                     /**< In the mixture; 1 by default. @since 0.1 */
-PWY_API pwy_status pwy_task_set_metric(pwy_task *task, const char *metric);                /**< accuracy, f1; rmse, mae, r2; bits_per_byte. @since 0.1 */
-/** Reads a split from a file or folder. target: the column that holds the answer, NULL where the form of the file says it.
- *  options: `columns`, `missing`, `where`, or the recipe's map as a whole; NULL: none. Opens the file now: PWY_E_NOT_FOUND, PWY_E_FORMAT. @since 0.1 */
-PWY_API pwy_status pwy_task_read(pwy_task *task, pwy_split split, const char *path, const char *target, const pwy_options *options);
-PWY_API pwy_status pwy_task_set_source(pwy_task *task, pwy_split split, pwy_source *source);   /**< Holds the source. @since 0.1 */
-PWY_API pwy_status pwy_task_get_source(const pwy_task *task, pwy_split split, pwy_source **source);   /**< Borrowed; PWY_E_NOT_FOUND: none. @since 0.1 */
+PWY_API pwy_status pwy_task_add_part_with(pwy_task *task, const char *part, const char *sense,
+                                          const pwy_options *settings);
+/** One more of a fixed list of labels, in this order: rows with others are bad rows. Without a list the labels come
+ *  from the training rows: in order of first appearance, or by value where all are numbers. @since 0.1 */
+PWY_API pwy_status pwy_task_add_label(pwy_task *task, const char *label);
+/** In the mixture; 1 by default. @since 0.1 */
+PWY_API pwy_status pwy_task_set_weight(pwy_task *task, double weight);
+/** classify: "accuracy" (default), "f1" (the mean of each label's F1); multilabel: "f1" (over all labels of all
+ *  examples together); regress: "rmse" (default), "mae", "r2"; generate: "bits_per_byte". @since 0.1 */
+PWY_API pwy_status pwy_task_set_metric(pwy_task *task, const char *metric);
+/** Reads a split from a file or folder. target: the column that holds the answer, NULL where the form of the file
+ *  says it, or where the last split that was read named it. options, NULL for none: `columns` (names for a file
+ *  without a header line), `missing` (a text), `where` (a map: rows of a table by a column's value); or, with path
+ *  NULL, what a recipe says instead of a path: `files` or a file for each part, where target is the `target` of that
+ *  map unless it has one. Opens the file now: PWY_E_NOT_FOUND, PWY_E_FORMAT; the task is then as it was.
+ *  @since 0.1 */
+PWY_API pwy_status pwy_task_read(pwy_task *task, pwy_split split, const char *path, const char *target,
+                                 const pwy_options *options);
+/** Holds the source; an earlier one of that split is let go. @since 0.1 */
+PWY_API pwy_status pwy_task_set_source(pwy_task *task, pwy_split split, pwy_source *source);
+/** Borrowed; PWY_E_NOT_FOUND: none. @since 0.1 */
+PWY_API pwy_status pwy_task_get_source(const pwy_task *task, pwy_split split, pwy_source **source);
 PWY_API int64_t pwy_task_part_count(const pwy_task *task);                                 /**< @since 0.1 */
-PWY_API const char *pwy_task_part_name(const pwy_task *task, int64_t index);               /**< NULL out of range. @since 0.1 */
-PWY_API const char *pwy_task_part_sense(const pwy_task *task, int64_t index);              /**< NULL out of range. @since 0.1 */
+PWY_API const char *pwy_task_part_name(const pwy_task *task, int64_t index);   /**< NULL out of range. @since 0.1 */
+PWY_API const char *pwy_task_part_sense(const pwy_task *task, int64_t index);   /**< NULL out of range. @since 0.1 */
 PWY_API int64_t pwy_task_label_count(const pwy_task *task);                                /**< @since 0.1 */
-PWY_API const char *pwy_task_label(const pwy_task *task, int64_t index);                   /**< NULL out of range. @since 0.1 */
+PWY_API const char *pwy_task_label(const pwy_task *task, int64_t index);   /**< NULL out of range. @since 0.1 */
 
 #ifdef __cplusplus
 }
