@@ -1,4 +1,5 @@
 /* pathways/tokenizer.h. */
+#include "api/check.h"
 #include "pathways/tokenizer.h"
 #include "sys/file.h"
 #include "tok/tok.h"
@@ -6,14 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static pwy_status need(const void *pointer, const char *what)
-{
-    return pointer != NULL ? PWY_OK : pw_fail(PWY_E_ARGUMENT, "%s is NULL", what);
-}
-
 pwy_status pwy_tokenizer_bytes(pwy_tokenizer **out)
 {
-    PW_TRY(need(out, "out"));
+    PW_GIVEN(out);
     return pw_tok_bytes(out);
 }
 
@@ -36,19 +32,19 @@ pwy_status pwy_tokenizer_train(const char *const *texts, const int64_t *lens, in
                                pwy_tokenizer **out)
 {
     struct texts all = { texts, lens, n };
-    PW_TRY(need(out, "out"));
+    PW_GIVEN(out);
     if (n < 0)
         return pw_fail(PWY_E_ARGUMENT, "n is %lld: the number of texts is 0 or more", (long long)n);
     if (n > 0)
-        PW_TRY(need(texts, "texts"));
+        PW_GIVEN(texts);
     return pw_tok_train(vocab, next_text, &all, out);
 }
 
 pwy_status pwy_tokenizer_open(const char *path, pwy_tokenizer **out)
 {
     struct pw_mapping file;
-    PW_TRY(need(path, "path"));
-    PW_TRY(need(out, "out"));
+    PW_GIVEN(path);
+    PW_GIVEN(out);
     PW_TRY(pw_map_open(path, &file));
     pwy_status status = pw_tok_load(file.data, file.len, path, out);
     pw_map_close(&file);
@@ -57,16 +53,16 @@ pwy_status pwy_tokenizer_open(const char *path, pwy_tokenizer **out)
 
 pwy_status pwy_tokenizer_parse(const char *json, int64_t len, const char *name, pwy_tokenizer **out)
 {
-    PW_TRY(need(json, "json"));
-    PW_TRY(need(out, "out"));
+    PW_GIVEN(json);
+    PW_GIVEN(out);
     return pw_tok_load(json, len < 0 ? strlen(json) : (size_t)len, name, out);
 }
 
 pwy_status pwy_tokenizer_save(const pwy_tokenizer *tokenizer, const char *path)
 {
     struct pw_replace *file;
-    PW_TRY(need(tokenizer, "tokenizer"));
-    PW_TRY(need(path, "path"));
+    PW_GIVEN(tokenizer);
+    PW_GIVEN(path);
     char *json = pw_tok_json(tokenizer);
     PW_NEED(json);
     pwy_status status = pw_replace_begin(path, &file);
@@ -94,13 +90,13 @@ int64_t pwy_tokenizer_vocab(const pwy_tokenizer *tokenizer)
 pwy_status pwy_tokenizer_encode(const pwy_tokenizer *tokenizer, const char *text, int64_t len, int32_t *ids,
                                 int64_t cap, int64_t *n)
 {
-    PW_TRY(need(tokenizer, "tokenizer"));
-    PW_TRY(need(text, "text"));
-    PW_TRY(need(n, "n"));
+    PW_GIVEN(tokenizer);
+    PW_GIVEN(text);
+    PW_GIVEN(n);
     if (cap < 0)
         return pw_fail(PWY_E_ARGUMENT, "cap is %lld: the room for ids is 0 or more", (long long)cap);
     if (cap > 0)
-        PW_TRY(need(ids, "ids"));
+        PW_GIVEN(ids);
     return pw_tok_encode(tokenizer, text, len < 0 ? (int64_t)strlen(text) : len, ids, cap, n, true);
 }
 
@@ -120,12 +116,12 @@ static pwy_status join_pieces(const pwy_tokenizer *tokenizer, const int32_t *ids
 pwy_status pwy_tokenizer_decode(const pwy_tokenizer *tokenizer, const int32_t *ids, int64_t n, char **text, int64_t *len)
 {
     struct pw_buf joined = { 0 };
-    PW_TRY(need(tokenizer, "tokenizer"));
-    PW_TRY(need(text, "text"));
+    PW_GIVEN(tokenizer);
+    PW_GIVEN(text);
     if (n < 0)
         return pw_fail(PWY_E_ARGUMENT, "n is %lld: the number of ids is 0 or more", (long long)n);
     if (n > 0)
-        PW_TRY(need(ids, "ids"));
+        PW_GIVEN(ids);
     pwy_status status = join_pieces(tokenizer, ids, n, &joined);
     if (status != PWY_OK) {
         pw_buf_free(&joined);
@@ -139,15 +135,15 @@ pwy_status pwy_tokenizer_decode(const pwy_tokenizer *tokenizer, const int32_t *i
 
 pwy_status pwy_detokenizer_new(pwy_tokenizer *tokenizer, pwy_detokenizer **out)
 {
-    PW_TRY(need(tokenizer, "tokenizer"));
-    PW_TRY(need(out, "out"));
+    PW_GIVEN(tokenizer);
+    PW_GIVEN(out);
     return pw_detok_new(tokenizer, out);
 }
 
 pwy_status pwy_detokenizer_feed(pwy_detokenizer *detokenizer, int32_t id, const char **text)
 {
-    PW_TRY(need(detokenizer, "detokenizer"));
-    PW_TRY(need(text, "text"));
+    PW_GIVEN(detokenizer);
+    PW_GIVEN(text);
     return pw_detok_feed(detokenizer, id, text);
 }
 
