@@ -11,19 +11,19 @@ pwy_status pw_block_buffers(const struct pw_block *b, const struct pw_exec *x, i
 {
     int d = b->c->d;
     k->back = back;
-    PW_NEED(k->n1 = pw_rows_take(x, rows, d));
-    PW_NEED(k->rstd1 = pw_rows_take(x, rows, 1));
-    PW_NEED(k->qkv = pw_rows_take(x, rows, pw_block_qkv_width(b)));
-    PW_NEED(k->att = pw_rows_take(x, rows, d));
+    PW_NEED(k->n1 = pw_take_rows(x, rows, d));
+    PW_NEED(k->rstd1 = pw_take_rows(x, rows, 1));
+    PW_NEED(k->qkv = pw_take_rows(x, rows, pw_block_qkv_width(b)));
+    PW_NEED(k->att = pw_take_rows(x, rows, d));
     k->n2 = k->n1;
     k->rstd2 = k->rstd1;
     if (!back) return PWY_OK;
-    PW_NEED(k->next = pw_rows_take(x, rows, d));
+    PW_NEED(k->next = pw_take_rows(x, rows, d));
     k->mid = k->next;
     if (b->norm2 == NULL) return PWY_OK;
-    PW_NEED(k->mid = pw_rows_take(x, rows, d));
-    PW_NEED(k->n2 = pw_rows_take(x, rows, d));
-    PW_NEED(k->rstd2 = pw_rows_take(x, rows, 1));
+    PW_NEED(k->mid = pw_take_rows(x, rows, d));
+    PW_NEED(k->n2 = pw_take_rows(x, rows, d));
+    PW_NEED(k->rstd2 = pw_take_rows(x, rows, 1));
     return PWY_OK;
 }
 
@@ -45,12 +45,12 @@ static pwy_status close_attention(const struct pw_block *b, struct pw_exec *x, i
     size_t mark = pw_arena_mark(x->arena);
     real *branch = k->mid;
     bool drop = drops(b, x);
-    pw_rows_copy(x, (int64_t)rows * d, k->in, k->mid);
-    if (drop) PW_NEED(branch = pw_rows_take(x, rows, d));
+    pw_copy_rows(x, (int64_t)rows * d, k->in, k->mid);
+    if (drop) PW_NEED(branch = pw_take_rows(x, rows, d));
     PW_TRY(pw_linear(x, rows, d, d, k->att, b->out->w, branch, !drop));
     if (!drop) return PWY_OK;
     pw_dropout(x, b->drop_attention, (int64_t)rows * d, b->c->dropout, branch);
-    pw_rows_add(x, (int64_t)rows * d, branch, k->mid);
+    pw_add_rows(x, (int64_t)rows * d, branch, k->mid);
     pw_arena_release(x->arena, mark);
     return PWY_OK;
 }
@@ -58,7 +58,7 @@ static pwy_status close_attention(const struct pw_block *b, struct pw_exec *x, i
 static pwy_status route(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k)
 {
     real *logits;
-    PW_NEED(logits = pw_rows_take(x, rows, b->c->experts));
+    PW_NEED(logits = pw_take_rows(x, rows, b->c->experts));
     PW_TRY(pw_linear(x, rows, b->c->d, b->c->experts, k->n2, b->gate->w, logits, false));
     return pw_route(x, &b->router, rows, logits, b->load, &k->routes);
 }
@@ -83,13 +83,13 @@ static pwy_status close_ffn(const struct pw_block *b, struct pw_exec *x, int row
 {
     int64_t n = (int64_t)rows * b->c->d;
     real *branch;
-    pw_rows_copy(x, n, k->mid, k->next);
+    pw_copy_rows(x, n, k->mid, k->next);
     if (!drops(b, x)) return feed_forward(b, x, rows, k, k->next);
-    PW_NEED(branch = pw_rows_take(x, rows, b->c->d));
-    pw_rows_zero(x, n, branch);
+    PW_NEED(branch = pw_take_rows(x, rows, b->c->d));
+    pw_zero_rows(x, n, branch);
     PW_TRY(feed_forward(b, x, rows, k, branch));
     pw_dropout(x, b->drop_ffn, n, b->c->dropout, branch);
-    pw_rows_add(x, n, branch, k->next);
+    pw_add_rows(x, n, branch, k->next);
     return PWY_OK;
 }
 
@@ -106,8 +106,8 @@ static pwy_status undrop(const struct pw_block *b, struct pw_exec *x, const char
     int64_t n = (int64_t)rows * b->c->d;
     *out = dx;
     if (!drops(b, x)) return PWY_OK;
-    PW_NEED(*out = pw_rows_take(x, rows, b->c->d));
-    pw_rows_copy(x, n, dx, *out);
+    PW_NEED(*out = pw_take_rows(x, rows, b->c->d));
+    pw_copy_rows(x, n, dx, *out);
     pw_dropout(x, what, n, b->c->dropout, *out);
     return PWY_OK;
 }
@@ -118,11 +118,11 @@ static pwy_status experts_back(const struct pw_block *b, struct pw_exec *x, int 
 {
     int d = b->c->d, experts = b->c->experts;
     real *dgate, *dlogits;
-    PW_NEED(dgate = pw_rows_take(x, rows, b->router.topk));
-    PW_NEED(dlogits = pw_rows_take(x, rows, experts));
+    PW_NEED(dgate = pw_take_rows(x, rows, b->router.topk));
+    PW_NEED(dlogits = pw_take_rows(x, rows, experts));
     PW_TRY(pw_experts_back(x, k->routes, d, b->c->hidden, k->experts, b->w13, b->w2, dout, dn, dgate));
     PW_TRY(pw_route_back(x, &b->router, k->routes, b->load, dgate, 1, dlogits));
-    return pw_rows_linear_back(x, rows, d, experts, k->n2, b->gate, dlogits, dn, true);
+    return pw_linear_back(x, rows, d, experts, k->n2, b->gate, dlogits, dn, true);
 }
 
 /* dn (T, d) = the gradient of n2. */
@@ -134,7 +134,7 @@ static pwy_status ffn_half_back(const struct pw_block *b, struct pw_exec *x, int
     size_t mark = pw_arena_mark(x->arena);
     real *dout;
     PW_TRY(undrop(b, x, b->drop_ffn, rows, dx, &dout));
-    pw_rows_zero(x, (int64_t)rows * d, dn);
+    pw_zero_rows(x, (int64_t)rows * d, dn);
     if (b->gate != NULL)
         PW_TRY(experts_back(b, x, rows, k, dout, dn));
     else
@@ -153,11 +153,11 @@ static pwy_status attention_half_back(const struct pw_block *b, struct pw_exec *
     size_t mark = pw_arena_mark(x->arena);
     real *dout, *datt, *dqkv;
     PW_TRY(undrop(b, x, b->drop_attention, rows, dx, &dout));
-    PW_NEED(datt = pw_rows_take(x, rows, d));
-    PW_NEED(dqkv = pw_rows_take(x, rows, width));
-    PW_TRY(pw_rows_linear_back(x, rows, d, d, k->att, b->out, dout, datt, false));
+    PW_NEED(datt = pw_take_rows(x, rows, d));
+    PW_NEED(dqkv = pw_take_rows(x, rows, width));
+    PW_TRY(pw_linear_back(x, rows, d, d, k->att, b->out, dout, datt, false));
     PW_TRY(pw_attention_back(x, &b->attention, r, k->attention, k->qkv, datt, dqkv));
-    PW_TRY(pw_rows_linear_back(x, rows, d, width, k->n1, b->qkv, dqkv, dn, add));
+    PW_TRY(pw_linear_back(x, rows, d, width, k->n1, b->qkv, dqkv, dn, add));
     pw_arena_release(x->arena, mark);
     return PWY_OK;
 }
@@ -170,7 +170,7 @@ pwy_status pw_block_back(const struct pw_block *b, struct pw_exec *x, const stru
     size_t mark = pw_arena_mark(x->arena);
     bool serial = b->norm2 != NULL;
     real *dn;
-    PW_NEED(dn = pw_rows_take(x, rows, d));
+    PW_NEED(dn = pw_take_rows(x, rows, d));
     PW_TRY(ffn_half_back(b, x, rows, k, dx, dn));
     if (serial) PW_TRY(pw_rmsnorm_back(x, rows, d, k->mid, k->rstd2, b->norm2, dn, dx));
     PW_TRY(attention_half_back(b, x, r, k, dx, dn, !serial));

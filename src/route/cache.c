@@ -94,8 +94,8 @@ pwy_status pw_trunk_feed(struct pw_trunk *t, struct pw_exec *x, struct pw_cache 
     size_t mark = pw_arena_mark(x->arena);
     real *cur;
     PW_TRY(check(c, n, prefix));
-    PW_NEED(cur = pw_rows_take(x, n, t->config.d));
-    pw_rows_copy(x, (int64_t)n * t->config.d, in, cur);
+    PW_NEED(cur = pw_take_rows(x, n, t->config.d));
+    pw_copy_rows(x, (int64_t)n * t->config.d, in, cur);
     PW_TRY(feed(t, x, c, n, prefix, cur, routes));
     PW_TRY(pw_rmsnorm(x, n, t->config.d, cur, t->norm, out, NULL));
     c->len += n;

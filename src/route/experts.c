@@ -156,10 +156,10 @@ static pwy_status keep_new(const struct pw_exec *x, int rows, int d, int f, stru
 {
     struct pw_experts_keep *k;
     PW_NEED(k = pw_arena_take(x->arena, 1, sizeof *k));
-    PW_NEED(k->in = pw_rows_take(x, rows, d));
-    PW_NEED(k->h = pw_rows_take(x, rows, 2 * f));
-    PW_NEED(k->act = pw_rows_take(x, rows, f));
-    PW_NEED(k->out = pw_rows_take(x, rows, d));
+    PW_NEED(k->in = pw_take_rows(x, rows, d));
+    PW_NEED(k->h = pw_take_rows(x, rows, 2 * f));
+    PW_NEED(k->act = pw_take_rows(x, rows, f));
+    PW_NEED(k->out = pw_take_rows(x, rows, d));
     *out = k;
     return PWY_OK;
 }
@@ -177,7 +177,7 @@ pwy_status pw_experts(struct pw_exec *x, const struct pw_routes *r, int d, int f
     struct stage down = {.k = f, .n = d, .in = k->act, .out = k->out};
     pw_exec_run(x, pieces(rows), gather_piece, &gather);
     PW_TRY(stage_forward(x, r, &up, w13->w));
-    pw_rows_swiglu(x, rows, f, k->h, k->act);
+    pw_swiglu_rows(x, rows, f, k->h, k->act);
     PW_TRY(stage_forward(x, r, &down, w2->w));
     pw_exec_run(x, pieces(r->n_tokens), combine_piece, &combine);
     if (keep == NULL)
@@ -193,14 +193,14 @@ pwy_status pw_experts_back(struct pw_exec *x, const struct pw_routes *r, int d, 
     size_t mark = pw_arena_mark(x->arena);
     int rows = r->n_tokens * r->topk;
     real *dact;
-    PW_NEED(dact = pw_rows_take(x, rows, f));
+    PW_NEED(dact = pw_take_rows(x, rows, f));
     struct job spread = {.x = x, .r = r, .d = d, .in = dout, .sorted = keep->out, .dgate = dgate};
     struct job collect = {.x = x, .r = r, .d = d, .in = keep->out, .out = din};
     struct stage down = {.k = f, .n = d, .in = keep->act, .dout = keep->out, .din = dact, .w = w2};
     struct stage up = {.k = d, .n = 2 * f, .in = keep->in, .dout = keep->h, .din = keep->out, .w = w13};
     pw_exec_run(x, pieces(r->n_tokens), spread_piece, &spread);
     PW_TRY(stage_back(x, r, &down));
-    pw_rows_swiglu_back(x, rows, f, keep->h, dact);
+    pw_swiglu_rows_back(x, rows, f, keep->h, dact);
     PW_TRY(stage_back(x, r, &up));
     pw_exec_run(x, pieces(r->n_tokens), collect_piece, &collect);
     pw_arena_release(x->arena, mark);

@@ -25,22 +25,22 @@ static void walk(const struct pw_exec *x, enum op op, int64_t n, const real *in,
     pw_exec_run(x, (int)((n + PIECE - 1) / PIECE), walk_piece, &w);
 }
 
-void pw_rows_zero(const struct pw_exec *x, int64_t n, real *out)
+void pw_zero_rows(const struct pw_exec *x, int64_t n, real *out)
 {
     walk(x, ZERO, n, NULL, out);
 }
 
-void pw_rows_copy(const struct pw_exec *x, int64_t n, const real *in, real *out)
+void pw_copy_rows(const struct pw_exec *x, int64_t n, const real *in, real *out)
 {
     if (in != out) walk(x, COPY, n, in, out);
 }
 
-void pw_rows_add(const struct pw_exec *x, int64_t n, const real *in, real *out)
+void pw_add_rows(const struct pw_exec *x, int64_t n, const real *in, real *out)
 {
     walk(x, ADD, n, in, out);
 }
 
-real *pw_rows_take(const struct pw_exec *x, int64_t rows, int64_t width)
+real *pw_take_rows(const struct pw_exec *x, int64_t rows, int64_t width)
 {
     return pw_arena_take(x->arena, (size_t)rows, (size_t)width * sizeof(real));
 }
@@ -69,19 +69,19 @@ static void glu_back_piece(void *arg, int item, int worker)
     }
 }
 
-void pw_rows_swiglu(const struct pw_exec *x, int rows, int f, const real *h, real *act)
+void pw_swiglu_rows(const struct pw_exec *x, int rows, int f, const real *h, real *act)
 {
     struct glu g = {x, rows, f, h, act};
     pw_exec_run(x, (rows + GLU_PIECE - 1) / GLU_PIECE, glu_piece, &g);
 }
 
-void pw_rows_swiglu_back(const struct pw_exec *x, int rows, int f, real *h, const real *dact)
+void pw_swiglu_rows_back(const struct pw_exec *x, int rows, int f, real *h, const real *dact)
 {
     struct glu g = {x, rows, f, dact, h};
     pw_exec_run(x, (rows + GLU_PIECE - 1) / GLU_PIECE, glu_back_piece, &g);
 }
 
-pwy_status pw_rows_linear_back(struct pw_exec *x, int rows, int k, int n, const real *in, struct pw_param *w,
+pwy_status pw_linear_back(struct pw_exec *x, int rows, int k, int n, const real *in, struct pw_param *w,
                                const real *dout, real *din, bool add)
 {
     struct pw_product list[2] = {

@@ -4,18 +4,18 @@
 #define PW_ROUTE_ROWS_H
 #include "nn/nn.h"
 
-void pw_rows_zero(const struct pw_exec *x, int64_t n, real *out);
-void pw_rows_copy(const struct pw_exec *x, int64_t n, const real *in, real *out);      /* nothing where they are one */
-void pw_rows_add(const struct pw_exec *x, int64_t n, const real *in, real *out);       /* out += in */
-real *pw_rows_take(const struct pw_exec *x, int64_t rows, int64_t width);              /* from the arena, not zeroed */
+void pw_zero_rows(const struct pw_exec *x, int64_t n, real *out);
+void pw_copy_rows(const struct pw_exec *x, int64_t n, const real *in, real *out);      /* nothing where they are one */
+void pw_add_rows(const struct pw_exec *x, int64_t n, const real *in, real *out);       /* out += in */
+real *pw_take_rows(const struct pw_exec *x, int64_t rows, int64_t width);              /* from the arena, not zeroed */
 
 /* act (rows, f) = silu(a) b, with h (rows, 2 f) holding a beside b. */
-void pw_rows_swiglu(const struct pw_exec *x, int rows, int f, const real *h, real *act);
+void pw_swiglu_rows(const struct pw_exec *x, int rows, int f, const real *h, real *act);
 /* h becomes its gradient, by dact (rows, f). */
-void pw_rows_swiglu_back(const struct pw_exec *x, int rows, int f, real *h, const real *dact);
+void pw_swiglu_rows_back(const struct pw_exec *x, int rows, int f, real *h, const real *dact);
 
 /* The way back through y (rows, n) = x (rows, k) W (k, n), its two products as one list: din (+)= dout W^T, W's
    gradient += in^T dout. */
-pwy_status pw_rows_linear_back(struct pw_exec *x, int rows, int k, int n, const real *in, struct pw_param *w,
+pwy_status pw_linear_back(struct pw_exec *x, int rows, int k, int n, const real *in, struct pw_param *w,
                                const real *dout, real *din, bool add);
 #endif

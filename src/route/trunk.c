@@ -203,9 +203,9 @@ static pwy_status infer(struct pw_trunk *t, struct pw_exec *x, const struct pw_r
     size_t mark = pw_arena_mark(x->arena);
     struct pw_block_keep k = {0};
     real *cur;
-    PW_NEED(cur = pw_rows_take(x, rows, d));
+    PW_NEED(cur = pw_take_rows(x, rows, d));
     PW_TRY(pw_block_buffers(&t->block[0], x, rows, false, &k));
-    pw_rows_copy(x, (int64_t)rows * d, in, cur);
+    pw_copy_rows(x, (int64_t)rows * d, in, cur);
     k.in = k.mid = k.next = cur;
     for (int i = 0; i < t->config.layers; i++) {
         PW_TRY(run_block(&t->block[i], x, r, &k));
@@ -221,7 +221,7 @@ static pwy_status keep_new(const struct pw_trunk *t, struct pw_exec *x, int rows
     struct pw_trunk_keep *keep;
     PW_NEED(keep = pw_arena_zero(x->arena, 1, sizeof *keep));
     PW_NEED(keep->block = pw_arena_zero(x->arena, (size_t)t->config.layers, sizeof *keep->block));
-    PW_NEED(keep->rstd = pw_rows_take(x, rows, 1));
+    PW_NEED(keep->rstd = pw_take_rows(x, rows, 1));
     *out = keep;
     return PWY_OK;
 }
@@ -252,7 +252,7 @@ pwy_status pw_trunk_backward(struct pw_trunk *t, struct pw_exec *x, const struct
                              const real *dout, real *din, double *aux_loss)
 {
     int rows = r->off[r->n_seq], d = t->config.d;
-    pw_rows_zero(x, (int64_t)rows * d, din);
+    pw_zero_rows(x, (int64_t)rows * d, din);
     PW_TRY(pw_rmsnorm_back(x, rows, d, keep->last, keep->rstd, t->norm, dout, din));
     for (int i = t->config.layers - 1; i >= 0; i--) {
         const struct pw_routes *routes = keep->block[i].routes;
