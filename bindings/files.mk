@@ -1,0 +1,1 @@
+# The bindings: SWIG modules, their tests and examples.
