@@ -40,6 +40,7 @@ static pwy_status open_all(struct eval *e)
     if (status != PWY_OK) return status;
     if (e->data != NULL) status = pwy_options_set(o, "data", e->data);
     if (status == PWY_OK) status = pwy_model_open(e->ctx, e->model_path, &e->model);
+    if (status == PWY_OK) status = pwy_options_set_flag(o, "skip_unsupported", 1);
     if (status == PWY_OK) status = pwy_recipe_open(e->ctx, e->recipe_path, o, &e->recipe);
     pwy_options_free(o);
     return status == PWY_OK ? open_session(e) : status;

@@ -26,6 +26,7 @@ static pwy_status open_recipe(struct train *t)
     pwy_status status = pwy_options_new(&o);
     if (status != PWY_OK) return status;
     if (t->data != NULL) status = pwy_options_set(o, "data", t->data);
+    if (status == PWY_OK) status = pwy_options_set_flag(o, "skip_unsupported", 1);
     if (status == PWY_OK) status = pwy_recipe_open(t->ctx, t->recipe_path, o, &t->recipe);
     pwy_options_free(o);
     return status;

@@ -1,3 +1,3 @@
-pathways_sources += src/file/file.h src/file/safetensors.c src/file/safetensors_write.c
+pathways_sources += src/file/model_file.h src/file/model_file.c src/file/file.h src/file/safetensors.c src/file/safetensors_write.c
 check_PROGRAMS += tests/test_safetensors
 tests_test_safetensors_SOURCES = tests/test_safetensors.c

@@ -159,6 +159,7 @@ static pwy_status fit_targets(pwy_registry *r)
         if (t->n_parts == 0) return pw_fail(PWY_E_STATE, "task '%s' has no part; pwy_task_add_part adds one", t->name);
         if (t->source[PWY_TRAIN] == NULL || t->source[PWY_TRAIN]->n == 0)
             return pw_fail(PWY_E_STATE, "task '%s' has no training rows", t->name);
+        PW_TRY(pw_task_cut_default(t));
         if (pw_task_fit_target(t) != PWY_OK) return pw_fail_task(t->name);
     }
     return PWY_OK;

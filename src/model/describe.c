@@ -20,16 +20,22 @@ static pwy_status put_number(struct pw_node *map, const char *key, double number
     return pw_node_put(map, key, value);
 }
 
+static pwy_status put_option(struct pw_node *map, const struct pw_option *o, const void *at)
+{
+    struct pw_node *flag;
+    if (o->type == PW_OPT_INT) return put_number(map, o->name, (double)*(const int64_t *)at);
+    if (o->type == PW_OPT_NUMBER) return put_number(map, o->name, *(const double *)at);
+    PW_NEED(flag = pw_node_text(*(const bool *)at ? "true" : "false", false));
+    return pw_node_put(map, o->name, flag);
+}
+
 pwy_status pw_shape_to_node(const struct pw_shape *s, struct pw_node **out)
 {
     struct pw_node *map;
     PW_NEED(map = pw_node_new(PW_MAP));
     for (const struct pw_option *o = pw_shape_options; o->name != NULL; o++) {
         const char *at = (const char *)s + o->offset;
-        double value = o->type == PW_OPT_INT ? (double)*(const int64_t *)(const void *)at
-                     : o->type == PW_OPT_FLAG ? (double)*(const bool *)(const void *)at
-                     : *(const double *)(const void *)at;
-        pwy_status status = put_number(map, o->name, value);
+        pwy_status status = put_option(map, o, at);
         if (status == PWY_OK) continue;
         pw_node_free(map);
         return status;

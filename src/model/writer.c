@@ -33,12 +33,19 @@ static pwy_status one_block(const struct block *b, const int32_t *target, const 
     return dh != NULL ? block_back(b, dh) : PWY_OK;
 }
 
+/* The head moves every row of the embedding, where reading touches a few. */
+static void touch_all(struct pw_param *embed)
+{
+    for (int64_t row = 0; pw_trains(embed) && row < embed->groups; row++) pw_param_touch(embed, row);
+}
+
 pwy_status pw_writer(struct pw_exec *x, int n, int d, const real *h, struct pw_param *embed, const real *embed_t,
                      const int32_t *target, const real *weight, double *loss, real *dh)
 {
     struct block b = {.x = x, .d = d, .vocab = (int)embed->shape[0], .embed = embed, .embed_t = embed_t};
     size_t mark = pw_arena_mark(x->arena);
     int rows = n < BLOCK ? n : BLOCK;
+    if (dh != NULL) touch_all(embed);
     PW_NEED(b.logits = pw_arena_take(x->arena, (size_t)rows * (size_t)b.vocab + 1, sizeof(real)));
     for (int at = 0; at < n; at += BLOCK) {
         size_t row = (size_t)at * (size_t)d;

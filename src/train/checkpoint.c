@@ -178,6 +178,7 @@ static pwy_status attach_sources(pwy_registry *to, const pwy_registry *from)
         PW_TRY(pw_registry_get(from, to->task[i]->name, &t));
         for (int s = 0; s < 3; s++)
             if (t->source[s] != NULL) to->task[i]->source[s] = pw_source_hold(t->source[s]);
+        PW_TRY(pw_task_cut_default(to->task[i]));
     }
     return PWY_OK;
 }
