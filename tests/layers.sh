@@ -64,6 +64,11 @@ only_in kern 'cblas\.h|.*dnnl.*\.h'
 only_in base 'yaml\.h'
 only_in mpi 'mpi\.h'
 
+# A source that no files.mk names is not built.
+for source in */*.c */*.h; do
+    grep -q "src/$source\( \|\$\|\\\\\)" */files.mk || complain "src/$source is in no files.mk"
+done
+
 wrong=$(grep -Hn '^ *# *include *"' cli/*.[ch] 2> /dev/null | grep -vE '"(cli|config)\.h"')
 [ -z "$wrong" ] || complain "src/$wrong
 the program sees the public headers only"
