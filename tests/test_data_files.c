@@ -29,6 +29,7 @@ START_TEST(test_idx)
     refused("{parts: {p: audio}, where: {p: im, target: la.gz}}", PWY_E_FORMAT, "does not suit part 'p'");
     refused("{parts: {p: image}, where: {p: im, target: im}}", PWY_E_FORMAT, "rank 1");
     refused("{parts: {p: image}, where: im}", PWY_E_ARGUMENT, "{PART: FILE, target: FILE}");
+    refused("{parts: {p: image}, where: {p: gone, target: la.gz}}", PWY_E_NOT_FOUND, in_folder("gone"));
     put("huge", "\0\0\10\4\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377", 20);
     refused("{parts: {p: image}, where: {p: huge, target: la.gz}}", PWY_E_FORMAT, "huge");
 }
@@ -149,6 +150,7 @@ START_TEST(test_pnm)
     decodes(PW_VALUE_IMAGE, "P5 1 1 0\n\1", 10, PWY_E_FORMAT, "highest value");
     decodes(PW_VALUE_IMAGE, "P2 2 1 255 7", 12, PWY_E_FORMAT, "cut short");
     decodes(PW_VALUE_IMAGE, "GIF89a", 6, PWY_E_UNSUPPORTED, "x.bin");
+    ck_assert_ptr_nonnull(strstr(pwy_error_message(), "PGM and PPM are built in"));
     decodes(PW_VALUE_IMAGE, "", 0, PWY_E_UNSUPPORTED, "x.bin");
 }
 END_TEST

@@ -2,6 +2,7 @@
 #include "data/read.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 static pwy_status decode_text(enum pw_value_type want, const void *data, int64_t len, pwy_example *ex, const char *part)
@@ -9,6 +10,15 @@ static pwy_status decode_text(enum pw_value_type want, const void *data, int64_t
     struct pw_value *value = pw_example_part(ex, part);
     PW_NEED(value);
     return want == PW_VALUE_TEXT ? pw_value_set_text(ex, value, data, len) : pw_value_set_bytes(ex, value, data, len);
+}
+
+/* The last error, and what is read without a decoder. */
+static pwy_status say_built_in(enum pw_value_type want)
+{
+    char why[1024];
+    snprintf(why, sizeof why, "%s", pwy_error_message());
+    return pw_fail(PWY_E_UNSUPPORTED, "%s%s", why, want == PW_VALUE_IMAGE ? "; PGM and PPM are built in"
+                   : want == PW_VALUE_AUDIO ? "; WAV is built in" : "");
 }
 
 /* The context's decoders go first, so that a caller may replace what is built in. */
@@ -24,7 +34,7 @@ static pwy_status decode_media(pwy_context *ctx, enum pw_value_type want, const 
         return pw_read_pnm(name, data, len, ex, part);
     if (want == PW_VALUE_AUDIO && pw_is_wav(data, len))
         return pw_read_wav(name, data, len, ex, part);
-    return status;
+    return say_built_in(want);
 }
 
 static pwy_status decode_cell(pwy_example *ex, struct pw_value *value, const char *key, json_t *item)

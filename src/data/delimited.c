@@ -85,16 +85,28 @@ static const char *next_tsv(const char *at, const char *end, int64_t *lines)
     return stop < end ? stop + 1 : end;
 }
 
+static int64_t count_lines(const char *at, const char *end)
+{
+    int64_t lines = 0;
+    while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+        lines++;
+        at++;
+    }
+    return lines;
+}
+
 /* Behind the closing quote of the cell that begins at `at`, behind its opening one. */
 static const char *skip_quoted(const char *at, const char *end, int64_t *lines)
 {
-    for (; at < end; at++) {
-        *lines += *at == '\n';
-        if (*at == '"' && (at + 1 == end || at[1] != '"'))
-            return at + 1;
-        at += *at == '"';
+    for (;;) {
+        const char *quote = memchr(at, '"', (size_t)(end - at)), *stop = quote ? quote : end;
+        *lines += count_lines(at, stop);
+        if (quote == NULL || quote + 1 == end)
+            return end;
+        if (quote[1] != '"')
+            return quote + 1;
+        at = quote + 2;
     }
-    return end;
 }
 
 static const char *next_quoted(const char *at, const char *end, int64_t *lines)

@@ -260,7 +260,7 @@ static pwy_status open_files(const struct pw_open *o, pwy_source **out)
     if (target || (o->want->kind && strcmp(o->want->kind, "generate") == 0))
         return open_with(o, target, out);
     return pw_node_fail(o->where, PWY_E_ARGUMENT,
-                        "{files: FOLDER} needs `target:`, a regular expression with a group: the label in a file's name");
+                        "{files: FOLDER} needs `target:`, a regular expression whose group is the label in the names");
 }
 
 const struct pw_reader pw_reader_folders = {"folders", open_folders};

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct parts {
     struct pw_feed *feed;                   /* [n] one a part */
@@ -62,7 +63,11 @@ static pwy_status feed_path(struct pw_feed *f, const struct pw_open *o, const ch
     if (file->kind != PW_SCALAR)
         return pw_node_fail(file, PWY_E_ARGUMENT, "'%s:' is the name of a file", key);
     f->path = o->want->folder ? pw_path_join(o->want->folder, file->text) : pw_strdup(file->text);
-    return f->path ? PWY_OK : PWY_E_NOMEM;
+    PW_NEED(f->path);
+    struct stat st;
+    if (stat(f->path, &st) == 0 && S_ISREG(st.st_mode))
+        return PWY_OK;
+    return pw_node_fail(file, PWY_E_NOT_FOUND, "'%s' for '%s': there is no such file", f->path, key);
 }
 
 /* IDX by its first bytes, records by `record:`, else lines. */
