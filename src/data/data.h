@@ -12,8 +12,8 @@ struct pw_want_part { const char *name; enum pw_value_type type; const struct pw
 struct pw_want {
     const struct pw_want_part *parts; int n_parts;
     const char *kind;                       /* "classify", "multilabel" (labels separated by '|' or a JSON list), "regress", "generate" */
-    const char *target;                     /* column, or NULL */
-    const struct pw_node *columns;          /* list of names for a file without a header line, or NULL */
+    const char *target;                     /* column, "last", "-1", or NULL */
+    const struct pw_node *columns;          /* list of names for a file without a header line, [none]: called 1, 2, ...; or NULL */
     const char *missing;                    /* text that stands for a missing value beside the empty cell, or NULL */
     const char *folder;                     /* what relative paths start from, or NULL: the process's own */
 };
@@ -33,8 +33,9 @@ void pw_source_release(pwy_source *s);
 pwy_status pw_source_read(pwy_source *s, int64_t i, pwy_example *ex);      /* clears ex; checks i */
 pwy_status pw_source_target(pwy_source *s, int64_t i, pwy_example *ex);
 
-/* `where` as in a recipe: a path (its form chosen by name and content: .csv .tsv .jsonl .txt, each also .gz; .ts; IDX; a folder of folders), or a map:
-   {table: PATH, where: {column: value}}, {files: FOLDER, target: REGEX}, {PART: FILE, ..., target: FILE} (IDX, records of bytes, lines of labels). */
+/* `where` as in a recipe (docs/readers.md): a path (its form chosen by name and content: .csv .tsv .jsonl .txt .libsvm .ts,
+   each also .gz; a folder of folders), or a map: {table: PATH, where: {column: value}, pattern: REGEX, format: csv},
+   {files: FOLDER, target: REGEX}, {PART: FILE, ..., target: FILE} (IDX, records of bytes, lines). */
 pwy_status pw_source_open(pwy_context *ctx, const struct pw_want *want, const struct pw_node *where, pwy_source **out);
 pwy_status pw_source_memory(pwy_context *ctx, pwy_source **out);
 pwy_status pw_source_memory_add(pwy_source *s, const pwy_example *ex);     /* copies */
