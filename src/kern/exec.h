@@ -16,7 +16,7 @@ struct pw_exec {
     bool train;                         /* keep what backward needs; products by `gemm`. Else by `product`, order fixed */
     uint64_t seed, step;                /* keys of dropout and jitter; see pw_exec_rng */
     double dropout;                     /* training: rate on the trunk's residual branches; 0: off */
-    int64_t shuffle;                    /* inference: not 0: the routers' choices are permuted by this key, to show what routing is worth */
+    int64_t shuffle;                    /* inference: not 0: experts are permuted by this key, none left in its place: what is routing worth? */
     double flops;                       /* counted by the products: 2 m n k each */
     struct pw_gemm_trace *trace;        /* NULL: not recorded */
 };

@@ -27,9 +27,9 @@ pwy_status pw_block_buffers(const struct pw_block *b, const struct pw_exec *x, i
     return PWY_OK;
 }
 
-static bool drops(const struct pw_block *b, const struct pw_exec *x)
+static bool drops(const struct pw_exec *x)
 {
-    return x->train && b->c->dropout > 0;
+    return x->train && x->dropout > 0;
 }
 
 pwy_status pw_block_open(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k)
@@ -44,12 +44,12 @@ static pwy_status close_attention(const struct pw_block *b, struct pw_exec *x, i
     int d = b->c->d;
     size_t mark = pw_arena_mark(x->arena);
     real *branch = k->mid;
-    bool drop = drops(b, x);
+    bool drop = drops(x);
     pw_copy_rows(x, (int64_t)rows * d, k->in, k->mid);
     if (drop) PW_NEED(branch = pw_take_rows(x, rows, d));
     PW_TRY(pw_linear(x, rows, d, d, k->att, b->out->w, branch, !drop));
     if (!drop) return PWY_OK;
-    pw_dropout(x, b->drop_attention, (int64_t)rows * d, b->c->dropout, branch);
+    pw_dropout(x, b->drop_attention, (int64_t)rows * d, x->dropout, branch);
     pw_add_rows(x, (int64_t)rows * d, branch, k->mid);
     pw_arena_release(x->arena, mark);
     return PWY_OK;
@@ -84,11 +84,11 @@ static pwy_status close_ffn(const struct pw_block *b, struct pw_exec *x, int row
     int64_t n = (int64_t)rows * b->c->d;
     real *branch;
     pw_copy_rows(x, n, k->mid, k->next);
-    if (!drops(b, x)) return feed_forward(b, x, rows, k, k->next);
+    if (!drops(x)) return feed_forward(b, x, rows, k, k->next);
     PW_NEED(branch = pw_take_rows(x, rows, b->c->d));
     pw_zero_rows(x, n, branch);
     PW_TRY(feed_forward(b, x, rows, k, branch));
-    pw_dropout(x, b->drop_ffn, n, b->c->dropout, branch);
+    pw_dropout(x, b->drop_ffn, n, x->dropout, branch);
     pw_add_rows(x, n, branch, k->next);
     return PWY_OK;
 }
@@ -105,10 +105,10 @@ static pwy_status undrop(const struct pw_block *b, struct pw_exec *x, const char
 {
     int64_t n = (int64_t)rows * b->c->d;
     *out = dx;
-    if (!drops(b, x)) return PWY_OK;
+    if (!drops(x)) return PWY_OK;
     PW_NEED(*out = pw_take_rows(x, rows, b->c->d));
     pw_copy_rows(x, n, dx, *out);
-    pw_dropout(x, what, n, b->c->dropout, *out);
+    pw_dropout(x, what, n, x->dropout, *out);
     return PWY_OK;
 }
 

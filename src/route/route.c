@@ -193,10 +193,10 @@ static pwy_status make_routes(const struct pw_exec *x, const struct pw_router_co
 /* Each expert takes the place of the next in a permuted order: one cycle, so none stays. */
 static pwy_status make_swap(const struct pw_exec *x, const struct pw_router_config *c, const int32_t **out)
 {
-    uint64_t n = (uint64_t)c->experts, key[2] = {(uint64_t)c->shuffle, c->key}, mixed = pw_hash(key, sizeof key);
+    uint64_t n = (uint64_t)c->experts, key[2] = {(uint64_t)x->shuffle, c->key}, mixed = pw_hash(key, sizeof key);
     int32_t *swap;
     *out = NULL;
-    if (x->train || c->shuffle == 0) return PWY_OK;
+    if (x->train || x->shuffle == 0) return PWY_OK;
     PW_NEED(swap = pw_arena_take(x->arena, n, sizeof *swap));
     for (uint64_t i = 0; i < n; i++)
         swap[pw_permute(mixed, n, i)] = (int32_t)pw_permute(mixed, n, (i + 1) % n);

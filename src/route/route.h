@@ -10,8 +10,6 @@ struct pw_router_config {
     double balance, zloss;              /* weights of the two losses; 0: off */
     double load_memory;                 /* f as a running mean over steps with this memory (.98), 0: the batch's own */
     double jitter;                      /* training: logits times U(1 - j, 1 + j); 0: off */
-    int64_t shuffle;                    /* inference: not 0: experts permuted by this key, none left in its place, to
-                                           show what the choice is worth */
     uint64_t key;                       /* which router of the model this is: its own jitter and permutation */
 };
 /* topk within 1 .. experts, weights and memory in their ranges: else PWY_E_ARGUMENT that names what is wrong. */
@@ -65,7 +63,6 @@ struct pw_trunk_config {
     /* experts 0: dense; shared: how many, each hidden */
     int d, layers, heads, kv_heads, experts, topk, hidden, shared;
     bool parallel;
-    double dropout;                     /* on residual branches */
     double rope_base, expert_lr;        /* 10000; experts' learning rate times this */
     struct pw_router_config router;     /* experts and topk are taken from above */
 };
@@ -94,6 +91,4 @@ pwy_status pw_trunk_feed(struct pw_trunk *t, struct pw_exec *x, struct pw_cache 
                          real *out, struct pw_routes **routes);
 /* The running load of a layer's router (experts), for checkpoints and the record; NULL for a dense trunk. */
 double *pw_trunk_load(struct pw_trunk *t, int layer);
-/* Sets router.shuffle; not while another thread runs the trunk. */
-void pw_trunk_shuffle(struct pw_trunk *t, int64_t key);
 #endif

@@ -33,8 +33,6 @@ static pwy_status check(const struct pw_trunk_config *c)
     if (c->experts < 0 || c->shared < 0)
         return pw_fail(PWY_E_ARGUMENT, "trunk: experts is %d and shared %d; neither may be negative", c->experts,
                        c->shared);
-    if (!(c->dropout >= 0 && c->dropout < 1))
-        return pw_fail(PWY_E_ARGUMENT, "trunk: dropout is %g; it must be from 0 to below 1", c->dropout);
     if (!(c->rope_base > 1) || !(c->expert_lr > 0))
         return pw_fail(PWY_E_ARGUMENT, "trunk: rope_base is %g and expert_lr %g; they must be over 1 and over 0",
                        c->rope_base,
@@ -176,12 +174,6 @@ const struct pw_trunk_config *pw_trunk_config(const struct pw_trunk *t)
 double *pw_trunk_load(struct pw_trunk *t, int layer)
 {
     return t->load == NULL ? NULL : t->load + (size_t)layer * (size_t)t->config.experts;
-}
-
-void pw_trunk_shuffle(struct pw_trunk *t, int64_t key)
-{
-    t->config.router.shuffle = key;
-    for (int i = 0; i < t->config.layers; i++) t->block[i].router.shuffle = key;
 }
 
 /* --- a pass --- */
