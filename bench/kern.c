@@ -35,6 +35,11 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static double least(double a, double b)
+{
+    return b < a ? b : a;
+}
+
 /* matmul alone, on this thread: seconds for one product, transposed or not the same shape. */
 static double time_matmul(const struct pw_kern *kern, const struct shape *s, real *data)
 {
@@ -46,7 +51,7 @@ static double time_matmul(const struct pw_kern *kern, const struct shape *s, rea
         for (int i = 0; i < inner; i++)
             kern->matmul(s->m, s->n, s->k, a, s->k, b, s->n, c, s->n, false);
         double took = (now() - start) / inner;
-        best = took < best ? took : best;
+        best = least(best, took);
     }
     return best;
 }
@@ -65,23 +70,20 @@ static struct pw_gemm_trace *make_trace(const struct shape *s, int inner)
     return trace;
 }
 
-static double time_products(struct pw_exec *x, const struct pw_gemm_trace *trace, bool train)
+/* Seconds for prediction, training and OpenBLAS, taken in turns: other programs may run on the machine. */
+static void time_products(struct pw_exec *x, const struct pw_gemm_trace *trace, int threads, double best[3])
 {
-    double best = 1e9, seconds, flops;
-    x->train = train;
-    for (int r = 0; r < REPEATS; r++)
-        if (pw_trace_replay(x, trace, &seconds, &flops) == PWY_OK && seconds < best)
-            best = seconds;
-    return best;
-}
-
-static double time_blas(const struct pw_gemm_trace *trace, int threads)
-{
-    double best = 1e9, seconds;
-    for (int r = 0; r < REPEATS; r++)
-        if (pw_trace_replay_blas(trace, threads, &seconds) == PWY_OK && seconds < best)
-            best = seconds;
-    return best;
+    best[0] = best[1] = best[2] = 1e9;
+    for (int r = 0; r < REPEATS; r++) {
+        double seconds, flops;
+        for (int train = 0; train < 2; train++) {
+            x->train = train;
+            if (pw_trace_replay(x, trace, &seconds, &flops) == PWY_OK)
+                best[train] = least(best[train], seconds);
+        }
+        if (pw_trace_replay_blas(trace, threads, &seconds) == PWY_OK)
+            best[2] = least(best[2], seconds);
+    }
 }
 
 static void measure(struct pw_exec *x, const struct shape *s, int threads)
@@ -95,11 +97,13 @@ static void measure(struct pw_exec *x, const struct shape *s, int threads)
         fprintf(stderr, "bench/kern: out of memory\n");
         exit(1);
     }
-    double matmul = time_matmul(x->kern, s, data), train = time_products(x, trace, true) / inner;
-    double predict = time_products(x, trace, false) / inner, blas = time_blas(trace, threads) / inner;
-    printf("%-14s %4d x %5d %5d %5d %c%c %9.1f %9.1f %9.1f %9.1f %9.2f\n", s->what, s->count, s->m, s->n, s->k,
-           s->ta ? 't' : 'n', s->tb ? 't' : 'n', flops / s->count / matmul * 1e-9, flops / predict * 1e-9,
-           flops / train * 1e-9, flops / blas * 1e-9, train / blas);
+    double best[3], matmul = time_matmul(x->kern, s, data);
+    time_products(x, trace, threads, best);
+    printf("%-14s %4d x %5d %5d %5d %c%c", s->what, s->count, s->m, s->n, s->k, s->ta ? 't' : 'n', s->tb ? 't' : 'n');
+    printf(" %9.1f", flops / s->count / matmul * 1e-9);
+    for (int i = 0; i < 3; i++)
+        printf(" %9.1f", flops * inner / best[i] * 1e-9);
+    printf(" %9.2f\n", best[1] / best[2]);
     pw_trace_free(trace);
     free(data);
 }
@@ -114,7 +118,8 @@ int main(int argc, char **argv)
         return 1;
     }
     printf("kernels %s, %d threads, GFLOP/s\n", x.kern->name, threads);
-    printf("%-14s %-25s %9s %9s %9s %9s %9s\n", "", "count x m n k", "matmul/1", "predict", "train", "blas", "train/blas");
+    printf("%-14s %-25s %9s %9s %9s %9s %9s\n", "", "count x m n k", "matmul/1", "predict", "train",
+           "blas", "train/blas");
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         measure(&x, &shapes[i], threads);
     pw_pool_free(x.pool);

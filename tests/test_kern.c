@@ -48,7 +48,8 @@ static struct pair pair_of(size_t n, uint64_t seed)
 
 static void pair_check(struct pair p, const char *what, const struct pw_kern *kern, int n)
 {
-    ck_assert_msg(same(p.want, p.got, p.n + GUARD), "%s of %s differs from the reference at n = %d", what, kern->name, n);
+    ck_assert_msg(same(p.want, p.got, p.n + GUARD), "%s of %s differs from the reference at n = %d", what, kern->name,
+                  n);
     free(p.want);
     free(p.got);
 }
@@ -67,7 +68,8 @@ static void check_matmul(const struct pw_kern *kern, int rows, int n, int k, boo
 
 START_TEST(test_matmul_bits)
 {
-    static const int rows[] = { 0, 1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 31, 33, 70 }, ns[] = { 0, 1, 7, 8, 16, 17, 24, 40, 48, 49, 95, 97, 130 };
+    static const int rows[] = { 0, 1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 31, 33, 70 };
+    static const int ns[] = { 0, 1, 7, 8, 16, 17, 24, 40, 48, 49, 95, 97, 130 };
     static const int ks[] = { 0, 1, 7, 8, 9, 31, 256, 257, 530 };
     for (const struct pw_kern *const *all = pw_kern_all(); *all != NULL; all++)
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
@@ -103,7 +105,7 @@ START_TEST(test_product_bits)
 }
 END_TEST
 
-START_TEST(test_product_ignores_old_values_for_beta_0)
+START_TEST(test_beta_0_reads_nothing)
 {
     for (const struct pw_kern *const *all = pw_kern_all(); *all != NULL; all++) {
         float a[4] = { 1, 2, 3, 4 }, c[4] = { NAN, NAN, NAN, NAN }, d[4] = { NAN, NAN, NAN, NAN };
@@ -214,8 +216,9 @@ static float *with_extremes(size_t n, uint64_t seed)
 
 static void check_maps(const struct pw_kern *kern, int n, const float *x, const float *y, const float *z)
 {
-    void (*const want[])(int, const float *, float *) = { reference->exp, reference->log, reference->sigmoid, reference->relu, reference->add };
-    void (*const got[])(int, const float *, float *) = { kern->exp, kern->log, kern->sigmoid, kern->relu, kern->add };
+    typedef void (*map_fn)(int, const float *, float *);
+    const map_fn want[] = { reference->exp, reference->log, reference->sigmoid, reference->relu, reference->add };
+    const map_fn got[] = { kern->exp, kern->log, kern->sigmoid, kern->relu, kern->add };
     static const char *const names[] = { "exp", "log", "sigmoid", "relu", "add" };
     for (int f = 0; f < 5; f++) {
         struct pair out = pair_of(n, 9);
@@ -427,7 +430,7 @@ static Suite *suite(void)
     TCase *c = tcase_create("kern");
     tcase_add_checked_fixture(c, setup, NULL);
     tcase_set_timeout(c, 120);
-    const TTest *const tests[] = { test_matmul_bits, test_product_bits, test_product_ignores_old_values_for_beta_0, test_gemm_near,
+    const TTest *const tests[] = { test_matmul_bits, test_product_bits, test_beta_0_reads_nothing, test_gemm_near,
         test_one_row_of_many, test_transpose, test_sums_bits, test_sum_order, test_maps_bits, test_accuracy, test_ends,
         test_softmax, test_swiglu_back, test_adamw, test_choose, test_choose_unknown, test_blas_guest };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)

@@ -40,7 +40,8 @@ START_TEST(test_products)
         for (int train = 0; train < 2; train++) {
             real *d = numbers(M * N, 4);
             struct pw_exec x = { .kern = *all, .arena = pw_arena_new(), .train = train };
-            struct pw_product p = { .tb = true, .m = M, .n = N, .k = K, .a = a, .lda = K, .b = b, .ldb = K, .c = d, .ldc = N };
+            struct pw_product p = { .tb = true, .m = M, .n = N, .k = K, .a = a, .lda = K, .b = b, .ldb = K, .c = d,
+                                    .ldc = N };
             pw_blas_enter();
             ck_assert_int_eq(pw_products(&x, &p, 1), PWY_OK);
             pw_blas_leave();

@@ -1,4 +1,4 @@
-/* Lists of products on the pool: right, the same bits on any number of threads and in any tile, counted and recorded. */
+/* Lists of products on the pool: right, the same bits on any number of threads and in any tile, counted, recorded. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -71,7 +71,8 @@ static void compare(const struct pw_product *want, const struct pw_product *got,
             if (near > 0)
                 ck_assert_double_eq_tol(want[i].c[j], got[i].c[j], near);
             else
-                ck_assert_msg(memcmp(&want[i].c[j], &got[i].c[j], sizeof(real)) == 0, "product %d differs at %zu", i, j);
+                ck_assert_msg(memcmp(&want[i].c[j], &got[i].c[j], sizeof(real)) == 0, "product %d differs at %zu", i,
+                              j);
 }
 
 static void run(struct pw_product *p, bool train, int threads, const char *kernels)
@@ -187,8 +188,8 @@ START_TEST(test_rng)
 {
     struct pw_exec x = { .seed = 7, .step = 3 }, y = { .seed = 7, .step = 4 }, z = { .seed = 8, .step = 3 };
     struct pw_rng same[2] = { pw_exec_rng(&x, "dropout", 5), pw_exec_rng(&x, "dropout", 5) };
-    struct pw_rng other[4] = { pw_exec_rng(&x, "jitter", 5), pw_exec_rng(&x, "dropout", 6), pw_exec_rng(&y, "dropout", 5),
-        pw_exec_rng(&z, "dropout", 5) };
+    struct pw_rng other[4] = { pw_exec_rng(&x, "jitter", 5), pw_exec_rng(&x, "dropout", 6),
+        pw_exec_rng(&y, "dropout", 5), pw_exec_rng(&z, "dropout", 5) };
     uint64_t first = pw_rng_below(&same[0], UINT64_MAX);
     ck_assert_uint_eq(first, pw_rng_below(&same[1], UINT64_MAX));
     for (int i = 0; i < 4; i++)

@@ -68,7 +68,8 @@ static pwy_status add_decoder(pwy_context *context, const char *kind, const void
     struct pw_decoder *grown = pw_realloc(context->decoders, context->n_decoders + 1, sizeof *grown);
     PW_NEED(grown);
     context->decoders = grown;
-    struct pw_decoder d = { .kind = pw_strdup(kind), .magic_len = magic_len, .fn = fn, .user = user, .destroy = destroy };
+    struct pw_decoder d = { .kind = pw_strdup(kind), .magic_len = magic_len, .fn = fn, .user = user,
+                            .destroy = destroy };
     PW_NEED(d.kind);
     memcpy(d.magic, magic, magic_len);
     grown[context->n_decoders++] = d;

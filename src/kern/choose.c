@@ -47,7 +47,8 @@ static pwy_status fail_name(const char *name, const char *where)
         size_t len = strlen(names);
         snprintf(names + len, sizeof names - len, "%s%s", len > 0 ? ", " : "", (*all)->name);
     }
-    return pw_fail(PWY_E_ARGUMENT, "%s '%s': no such kernels here; this build and processor have %s", where, name, names);
+    return pw_fail(PWY_E_ARGUMENT, "%s '%s': no such kernels here; this build and processor have %s", where, name,
+                   names);
 }
 
 pwy_status pw_kern_choose(const char *force, const struct pw_kern **out)

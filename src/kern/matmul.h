@@ -1,10 +1,10 @@
 /* Matrix products over vectors of VW floats: register tiles of up to MR rows by NV vectors, and a path that streams the
-   weights once for the few rows of decoding. Included by avx2.c and avx512.c after transpose.h. Each output is one chain of
-   fused multiply-adds in the order of k: a block of k ends by storing y, which rounds nothing, and the next goes on. */
+   weights once for the few rows of decoding. Included by avx2.c and avx512.c after transpose.h. Each output is one chain
+   of fused multiply-adds in the order of k: a block of k ends by storing y, which rounds nothing, and the next goes on. */
 
 enum {
     COLS = NV * VW,                     /* columns of a packed panel of w */
-    DEPTH = 256, ROWS = 128,            /* of k, and of a transposed x, that are packed at a time */
+    DEPTH = 256, ROWS = 128, WIDE = 32, /* of k, and of a transposed x, that are packed at a time */
     STRIP = 8, FEW = VW / 8, TILED = 8  /* below TILED rows: strips of 8 rows of w by FEW rows of x */
 };
 
@@ -42,8 +42,8 @@ INLINE void tile(int mr, int nv, int last, int k, const float *x, ptrdiff_t si, 
             v_put(y + i * ldy + j * VW, j + 1 < nv ? VW : last, acc[i][j]);
 }
 
-/* All rows against one panel of nv vectors: tiles of MR rows, then of 4, 2 and 1. A turned x is packed: for every 8 rows
-   (k, 8), so that row i begins at (i - i % 8) k + i % 8. */
+/* All rows against one panel of nv vectors: tiles of MR rows, then of 4, 2 and 1. A turned x is packed: for every 8
+   rows (k, 8), so that row i begins at (i - i % 8) k + i % 8. */
 INLINE void panel_rows(int rows, int nv, int last, int k, bool packed, const float *x, ptrdiff_t ldx, const float *w,
                        ptrdiff_t ldw, float *y, ptrdiff_t ldy, bool add)
 {
@@ -98,19 +98,21 @@ static void pack_turned(int k, int cols, const float *w, ptrdiff_t ldw, float *p
     transpose(cols, k, w, (int)ldw, pack, width);
 }
 
-/* A turned x (k, rows): for every 8 rows of the product (k, 8). */
+/* A turned x (k, rows): for every 8 rows of the product (k, 8). WIDE rows at a time use up the cache lines they touch. */
 static void pack_rows(int rows, int k, const float *x, ptrdiff_t ldx, float *pack)
 {
-    for (int i = 0; i < rows; i += 8, x += 8, pack += 8 * k)
-        for (int p = 0; p < k; p++) {
-            if (rows - i >= 8)
-                _mm256_storeu_ps(pack + 8 * p, _mm256_loadu_ps(x + p * ldx));
-            else
-                memcpy(pack + 8 * p, x + p * ldx, (rows - i) * sizeof *x);
-        }
+    int i = 0;
+    for (; i + WIDE <= rows; i += WIDE)
+        for (int p = 0; p < k; p++)
+#pragma GCC unroll 8
+            for (int q = i; q < i + WIDE; q += 8)
+                _mm256_storeu_ps(pack + q * k + 8 * p, _mm256_loadu_ps(x + p * ldx + q));
+    for (; i < rows; i += 8)
+        for (int p = 0; p < k; p++)
+            memcpy(pack + i * k + 8 * p, x + p * ldx + i, (rows - i < 8 ? rows - i : 8) * sizeof *x);
 }
 
-/* Up to DEPTH of k: all rows of x, which has been packed if it was turned, against a panel of COLS columns at a time. */
+/* Up to DEPTH of k: all rows of x, packed if it was turned, against a panel of COLS columns at a time. */
 static void block(int rows, int n, int k, struct operand x, struct operand w, float *y, ptrdiff_t ldy, bool add)
 {
     float pack[DEPTH * COLS] __attribute__((aligned(64)));
@@ -137,7 +139,8 @@ static void turned_block(int rows, int n, int k, struct operand x, struct operan
     }
 }
 
-/* y (mr, n) = or += x (mr, k) w (k, n) for k up to STRIP: y is read and written once a strip, w flows through in its own order. */
+/* y (mr, n) = or += x (mr, k) w (k, n) for k up to STRIP: y is read and written once a strip, and w flows through in
+   its own order. */
 INLINE void strip(int mr, int k, int n, const float *x, ptrdiff_t ldx, const float *w, ptrdiff_t ldw, float *y,
                   ptrdiff_t ldy, bool add)
 {
@@ -207,12 +210,14 @@ static void product(bool ta, bool tb, int m, int n, int k, const float *a, int l
         return;
     }
     for (int p = 0; p < k; p += DEPTH) {
-        struct operand x = { a + (ta ? (ptrdiff_t)p * lda : p), lda, ta }, w = { b + (tb ? p : (ptrdiff_t)p * ldb), ldb, tb };
+        struct operand x = { a + (ta ? (ptrdiff_t)p * lda : p), lda, ta };
+        struct operand w = { b + (tb ? p : (ptrdiff_t)p * ldb), ldb, tb };
         (ta ? turned_block : block)(m, n, k - p < DEPTH ? k - p : DEPTH, x, w, c, ldc, beta != 0 || p > 0);
     }
 }
 
-static void matmul(int rows, int n, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy, bool add)
+static void matmul(int rows, int n, int k, const float *x, int ldx, const float *w, int ldw, float *y, int ldy,
+                   bool add)
 {
     product(false, false, rows, n, k, x, ldx, w, ldw, add, y, ldy);
 }

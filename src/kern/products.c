@@ -1,5 +1,5 @@
-/* Runs lists of matrix products on the pool. A product is cut over the rows and columns of C, never over k, by its shape
-   alone; so the bits don't depend on how many threads there are. Small tiles share one item of the pool. */
+/* Runs lists of matrix products on the pool. A product is cut over the rows and columns of C, never over k, by its
+   shape alone; so the bits don't depend on how many threads there are. Small tiles share one item of the pool. */
 #include <stdlib.h>
 #include "kern/exec.h"
 

@@ -1,5 +1,6 @@
 /* The naive kernels: what every other table must equal, bit by bit. Plain loops, kept simple.
-   Wherever a product meets a sum the fused multiply-add is written out, so that no compiler's own fusing changes a bit. */
+   Wherever a product meets a sum the fused multiply-add is written out, so that no compiler's own fusing changes a
+   bit. */
 #include <string.h>
 #include "kern/tables.h"
 

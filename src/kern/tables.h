@@ -32,8 +32,8 @@ int pw_blas_threads(int threads);
 #define PW_EXP_C2 0.04166839078354834f
 #define PW_EXP_C3 0.008368745108961295f
 #define PW_EXP_C4 0.0013814540176412438f
-#define PW_LOG_C0 0.3333391073656639f               /* log(1 + f) = f + f^2 (-1/2 + f (C0 + C1 f + ...)), 1 + f in sqrt(1/2) .. sqrt(2) */
-#define PW_LOG_C1 (-0.2500133703515817f)
+#define PW_LOG_C0 0.3333391073656639f               /* log(1 + f) = f + f^2 (-1/2 + f (C0 + C1 f + ...)), */
+#define PW_LOG_C1 (-0.2500133703515817f)            /* 1 + f in sqrt(1/2) .. sqrt(2) */
 #define PW_LOG_C2 0.19963063832719044f
 #define PW_LOG_C3 (-0.16577584733324002f)
 #define PW_LOG_C4 0.149147675966271f
