@@ -1,6 +1,7 @@
-/* Matrix products over vectors of VW floats: register tiles of up to MR rows by NV vectors, and a path that streams the
-   weights once for the few rows of decoding. Included by avx2.c and avx512.c after transpose.h. Each output is one chain
-   of fused multiply-adds in the order of k: a block of k ends by storing y, which rounds nothing, and the next goes on. */
+/* Matrix products over vectors of VW floats: register tiles of up to MR rows by NV vectors, and a path that streams
+   the weights once for the few rows of decoding. Included by avx2.c and avx512.c after transpose.h. Each output is one
+   chain of fused multiply-adds in the order of k: a block of k ends by storing y, which rounds nothing, and the next
+   goes on from there. */
 
 enum {
     COLS = NV * VW,                     /* columns of a packed panel of w */
@@ -98,7 +99,8 @@ static void pack_turned(int k, int cols, const float *w, ptrdiff_t ldw, float *p
     transpose(cols, k, w, (int)ldw, pack, width);
 }
 
-/* A turned x (k, rows): for every 8 rows of the product (k, 8). WIDE rows at a time use up the cache lines they touch. */
+/* A turned x (k, rows): for every 8 rows of the product (k, 8). WIDE rows at a time use up the cache lines that they
+   touch. */
 static void pack_rows(int rows, int k, const float *x, ptrdiff_t ldx, float *pack)
 {
     int i = 0;
