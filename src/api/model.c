@@ -2,6 +2,7 @@
 #include "pathways/model.h"
 #include "api/check.h"
 #include "file/model_file.h"
+#include "sys/fpmode.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,11 @@ pwy_status pwy_model_new(pwy_registry *registry, const pwy_options *options, pwy
 {
     PW_GIVEN(registry);
     PW_GIVEN(out);
-    return pw_model_build(registry, options == NULL ? NULL : options->map, out);
+    fenv_t host;
+    pw_fp_enter(&host);
+    pwy_status status = pw_model_build(registry, options == NULL ? NULL : options->map, out);
+    pw_fp_leave(&host);
+    return status;
 }
 
 pwy_status pwy_model_open(pwy_context *context, const char *path, pwy_model **out)

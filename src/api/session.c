@@ -2,6 +2,7 @@
 #include "pathways/session.h"
 #include "api/check.h"
 #include "model/result.h"
+#include "sys/fpmode.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +91,10 @@ pwy_status pwy_session_predict_batch(pwy_session *session, const char *task, con
         if (examples[i] == NULL) return pw_fail(PWY_E_ARGUMENT, "example %lld is NULL", (long long)i);
     PW_TRY(find_net(session, task, &net));
     PW_NEED(made = pw_calloc((size_t)n + 1, sizeof *made));
+    fenv_t host;
+    pw_fp_enter(&host);
     pwy_status status = predict_all(session, net, examples, n, made);
+    pw_fp_leave(&host);
     for (int64_t i = 0; status == PWY_OK && i < n; i++) out[i] = made[i];
     free(made);
     return status;
@@ -131,7 +135,11 @@ pwy_status pwy_session_evaluate(pwy_session *session, const char *task, pwy_sour
     PW_GIVEN(source);
     PW_GIVEN(out);
     PW_TRY(find_net(session, task, &net));
-    return pw_evaluate(session->infer, net, source, max_bad_rows, out);
+    fenv_t host;
+    pw_fp_enter(&host);
+    pwy_status status = pw_evaluate(session->infer, net, source, max_bad_rows, out);
+    pw_fp_leave(&host);
+    return status;
 }
 
 int64_t pwy_result_count(const pwy_result *result)

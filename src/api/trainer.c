@@ -1,6 +1,7 @@
 /* Training: see pathways/trainer.h. */
 #include "pathways/trainer.h"
 #include "api/check.h"
+#include "sys/fpmode.h"
 #include "train/train.h"
 #include <math.h>
 
@@ -37,20 +38,27 @@ pwy_status pwy_trainer_on_progress(pwy_trainer *trainer, pwy_progress_fn fn, voi
 
 pwy_status pwy_trainer_run(pwy_trainer *trainer)
 {
+    fenv_t host;
     PW_GIVEN(trainer);
-    return pw_trainer_run(trainer);
+    pw_fp_enter(&host);
+    pwy_status status = pw_trainer_run(trainer);
+    pw_fp_leave(&host);
+    return status;
 }
 
 pwy_status pwy_trainer_step(pwy_trainer *trainer, double *loss, int *done)
 {
     double own = 0;
     pwy_status status;
+    fenv_t host;
     PW_GIVEN(trainer);
     if (pw_schedule_done(&trainer->schedule))
         return pw_fail(PWY_E_STATE, "the run is over after %lld steps", (long long)trainer->schedule.step);
+    pw_fp_enter(&host);
     pw_blas_enter();
     status = pw_trainer_step(trainer, &own);
     pw_blas_leave();
+    pw_fp_leave(&host);
     PW_TRY(status);
     if (loss != NULL) *loss = own;
     if (done != NULL) *done = pw_schedule_done(&trainer->schedule);
@@ -66,7 +74,11 @@ pwy_status pwy_trainer_model(pwy_trainer *trainer, pwy_model **out)
 {
     PW_GIVEN(trainer);
     PW_GIVEN(out);
-    return pw_trainer_snapshot(trainer, out);
+    fenv_t host;
+    pw_fp_enter(&host);
+    pwy_status status = pw_trainer_snapshot(trainer, out);
+    pw_fp_leave(&host);
+    return status;
 }
 
 pwy_status pwy_trainer_save(const pwy_trainer *trainer, const char *path)

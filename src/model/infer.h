@@ -5,7 +5,7 @@
 
 /* Encodes examples side by side; each worker has an arena of its own, emptied by pw_encoder_reset. */
 struct pw_encoder { struct pw_pool *pool; struct pw_arena **arena; int workers; };
-struct pw_encode_job { struct pw_net *net; const pwy_example *ex; bool with_target, augment; struct pw_rng rng; struct pw_item *item; pwy_status status; };
+struct pw_encode_job { struct pw_net *net; const pwy_example *ex; bool with_target, augment; struct pw_rng rng; int64_t row; struct pw_item *item; pwy_status status; };   /* row: of its source, for counting bad ones */
 pwy_status pw_encoder_open(struct pw_encoder *e, struct pw_pool *pool);
 void pw_encoder_close(struct pw_encoder *e);
 void pw_encoder_reset(struct pw_encoder *e);

@@ -30,14 +30,14 @@ static pwy_status bad_row(struct pwy_trainer *t, const struct pwy_task *task, in
 }
 
 /* The next row of a task that can be read and encoded is tried for here only as far as reading goes. */
-static pwy_status next_row(struct pwy_trainer *t, struct pwy_task *task, pwy_example *ex)
+static pwy_status next_row(struct pwy_trainer *t, struct pwy_task *task, pwy_example *ex, int64_t *row)
 {
     pwy_source *source = task->source[PWY_TRAIN];
     for (int tries = 0; tries < TRIES; tries++) {
-        int64_t row = pw_mixture_row(&t->mixture, task->index, (uint64_t)t->o.seed, source->n);
-        pwy_status status = pw_source_read(source, row, ex);
+        *row = pw_mixture_row(&t->mixture, task->index, (uint64_t)t->o.seed, source->n);
+        pwy_status status = pw_source_read(source, *row, ex);
         if (status != PWY_E_DATA) return status;
-        PW_TRY(bad_row(t, task, row, ex));
+        PW_TRY(bad_row(t, task, *row, ex));
     }
     return pw_fail(PWY_E_DATA, "task '%s': %d rows in a row could not be read", task->name, TRIES);
 }
@@ -48,15 +48,16 @@ static pwy_status read_rows(struct pwy_trainer *t)
     for (int64_t i = 0; i < t->o.batch; i++) {
         uint64_t draw = (uint64_t)(t->schedule.step * chunks + i / chunk);
         int task = pw_mixture_draw(&t->mixture, (uint64_t)t->o.seed, draw);
-        PW_TRY(next_row(t, t->model->registry->task[task], t->ex[i]));
+        int64_t row;
+        PW_TRY(next_row(t, t->model->registry->task[task], t->ex[i], &row));
         t->job[i] = (struct pw_encode_job){
-            .net = &t->model->net[task], .ex = t->ex[i], .with_target = true, .augment = true, .item = &t->item[i],
+            .net = &t->model->net[task], .ex = t->ex[i], .with_target = true, .augment = true, .row = row, .item = &t->item[i],
             .rng = pw_rng_at((uint64_t)t->o.seed ^ pw_hash("augment", 7), (uint64_t)t->schedule.step, (uint64_t)i << 32)};
     }
     return PWY_OK;
 }
 
-/* Drops the rows that could not be encoded. Their number in the source is not known any more: file and line, or the count of steps, tells them apart. */
+/* Drops the rows that could not be encoded. */
 static pwy_status keep_good(struct pwy_trainer *t, int *n)
 {
     *n = 0;
@@ -68,8 +69,7 @@ static pwy_status keep_good(struct pwy_trainer *t, int *n)
         }
         pwy_status status = pw_encode_again(&t->encoder, t->model, job);
         if (status != PWY_E_DATA) return pw_fail_task(job->net->task->name);
-        int64_t row = job->ex->line > 0 ? -job->ex->line : -(int64_t)(pw_hash(pwy_error_message(), strlen(pwy_error_message())) >> 2);
-        PW_TRY(bad_row(t, job->net->task, row, job->ex));
+        PW_TRY(bad_row(t, job->net->task, job->row, job->ex));
     }
     return PWY_OK;
 }
