@@ -82,7 +82,7 @@ static pwy_status cepstra(const real *frame, int64_t n, struct pw_arena *arena, 
     for (int64_t f = 0; f < n; f++)
         for (int c = 0; c < CEPSTRA; c++) {
             real sum = 0;
-            for (int b = 0; b < PW_MEL_BANDS; b++) sum = pw_fma(wave[c][b], frame[f * PW_MEL_BANDS + b], sum);
+            for (int b = 0; b < PW_MEL_BANDS; b++) sum += wave[c][b] * frame[f * PW_MEL_BANDS + b];
             (*out)[f * CEPSTRA + c] = sum;
         }
     return PWY_OK;
