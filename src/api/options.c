@@ -114,11 +114,8 @@ pwy_status pwy_options_merge(pwy_options *options, const pwy_options *from)
 {
     if (options == NULL)
         return fail_null("pwy_options_merge", "options");
-    for (int i = 0; from != NULL && i < from->map->n; i++) {
-        struct pw_node *copy = pw_node_copy(from->map->item[i]);
-        PW_NEED(copy);
-        PW_TRY(pw_node_put(options->map, from->map->key[i], copy));
-    }
+    for (int i = 0; from != NULL && i < from->map->n; i++)
+        PW_TRY(pw_node_put_copy(options->map, from->map->key[i], from->map->item[i]));
     return PWY_OK;
 }
 

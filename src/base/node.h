@@ -29,6 +29,18 @@ struct pw_node *pw_node_get(const struct pw_node *map, const char *key);       /
 pwy_status pw_node_put(struct pw_node *map, const char *key, struct pw_node *value);   /* takes value, also on failure; replaces */
 void pw_node_remove(struct pw_node *map, const char *key);          /* nothing where it is not there */
 pwy_status pw_node_add(struct pw_node *list, struct pw_node *value);           /* takes value, also on failure */
+/* The usual values, made and put (or added to a list) in one call. text NULL: left out; a word is not quoted; a number that is not finite is null. */
+pwy_status pw_node_put_text(struct pw_node *map, const char *key, const char *text);
+pwy_status pw_node_put_word(struct pw_node *map, const char *key, const char *word);
+pwy_status pw_node_put_number(struct pw_node *map, const char *key, double number);
+pwy_status pw_node_put_int(struct pw_node *map, const char *key, int64_t number);
+pwy_status pw_node_put_flag(struct pw_node *map, const char *key, bool flag);
+pwy_status pw_node_put_copy(struct pw_node *map, const char *key, const struct pw_node *value);      /* NULL: left out */
+pwy_status pw_node_put_new(struct pw_node *map, const char *key, enum pw_node_kind kind, struct pw_node **out);  /* owned by map */
+pwy_status pw_node_add_text(struct pw_node *list, const char *text);
+pwy_status pw_node_add_number(struct pw_node *list, double number);
+pwy_status pw_node_add_int(struct pw_node *list, int64_t number);
+pwy_status pw_node_add_new(struct pw_node *list, enum pw_node_kind kind, struct pw_node **out);      /* owned by list */
 /* pw_fail with the node's file and line where it has them. */
 pwy_status pw_node_fail(const struct pw_node *node, pwy_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

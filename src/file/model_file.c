@@ -12,25 +12,17 @@
 
 /* --- writing --- */
 
-static pwy_status put_copy(struct pw_node *map, const char *key, const struct pw_node *node)
-{
-    struct pw_node *copy;
-    PW_NEED(copy = pw_node_copy(node));
-    return pw_node_put(map, key, copy);
-}
-
 static pwy_status put_config(const pwy_model *m, struct pw_node *config)
 {
     struct pw_node *node;
-    PW_NEED(node = pw_node_text("1", false));
-    PW_TRY(pw_node_put(config, "version", node));
+    PW_TRY(pw_node_put_int(config, "version", PW_FORMAT_VERSION));
     PW_TRY(pw_shape_to_node(&m->shape, &node));
     PW_TRY(pw_node_put(config, "shape", node));
     PW_TRY(pw_registry_to_node(m->registry, &node));
     PW_TRY(pw_node_put(config, "registry", node));
     PW_TRY(pw_senses_to_node(m, &node));
     PW_TRY(pw_node_put(config, "senses", node));
-    return m->run == NULL ? PWY_OK : put_copy(config, "run", m->run);
+    return pw_node_put_copy(config, "run", m->run);
 }
 
 static pwy_status config_json(const pwy_model *m, char **out)
@@ -101,11 +93,9 @@ static pwy_status listing_make(const pwy_model *m, const struct pw_tensor *extra
 
 static pwy_status make_metadata(struct pw_node **out)
 {
-    struct pw_node *map, *value;
-    pwy_status status;
+    struct pw_node *map;
     PW_NEED(map = pw_node_new(PW_MAP));
-    value = pw_node_text("pathways 1", true);
-    status = value == NULL ? PWY_E_NOMEM : pw_node_put(map, "format", value);
+    pwy_status status = pw_node_put_text(map, "format", "pathways 1");
     if (status == PWY_OK) *out = map;
     else pw_node_free(map);
     return status;

@@ -1,5 +1,4 @@
 /* Scoring a task on a source, beside the baseline, with what the answers cost. */
-#include "base/num.h"
 #include "model/infer.h"
 #include <stdlib.h>
 #include <string.h>
@@ -50,33 +49,19 @@ static pwy_status senses_text(const struct pwy_task *t, struct pw_buf *out)
     return PWY_OK;
 }
 
-static pwy_status put(struct pw_node *line, const char *key, const char *text, bool quoted)
-{
-    struct pw_node *value;
-    PW_NEED(value = pw_node_text(text, quoted));
-    return pw_node_put(line, key, value);
-}
-
-static pwy_status put_number(struct pw_node *line, const char *key, double number)
-{
-    char text[40];
-    pw_format_double(text, sizeof text, number);
-    return put(line, key, isfinite(number) ? text : "null", false);
-}
-
 static pwy_status fill_line(const struct pwy_task *t, const struct pwy_score *s, const char *senses, struct pw_node *line)
 {
-    PW_TRY(put(line, "task", t->name, true));
-    PW_TRY(put(line, "senses", senses, true));
-    PW_TRY(put(line, "metric", s->metric, true));
-    PW_TRY(put(line, "higher_is_better", s->higher_is_better ? "true" : "false", false));
-    PW_TRY(put_number(line, "score", s->value));
-    PW_TRY(put_number(line, "baseline", s->baseline));
-    PW_TRY(put_number(line, "n", (double)s->n));
-    PW_TRY(put_number(line, "bad_rows", (double)s->bad));
-    PW_TRY(put_number(line, "active_params", (double)s->active));
-    PW_TRY(put_number(line, "total_params", (double)s->total));
-    return put_number(line, "flops", s->flops);
+    PW_TRY(pw_node_put_text(line, "task", t->name));
+    PW_TRY(pw_node_put_text(line, "senses", senses));
+    PW_TRY(pw_node_put_text(line, "metric", s->metric));
+    PW_TRY(pw_node_put_flag(line, "higher_is_better", s->higher_is_better));
+    PW_TRY(pw_node_put_number(line, "score", s->value));
+    PW_TRY(pw_node_put_number(line, "baseline", s->baseline));
+    PW_TRY(pw_node_put_int(line, "n", s->n));
+    PW_TRY(pw_node_put_int(line, "bad_rows", s->bad));
+    PW_TRY(pw_node_put_int(line, "active_params", s->active));
+    PW_TRY(pw_node_put_int(line, "total_params", s->total));
+    return pw_node_put_number(line, "flops", s->flops);
 }
 
 static pwy_status score_json(const struct pwy_task *t, struct pwy_score *s)

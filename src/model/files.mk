@@ -11,7 +11,8 @@ pathways_double_sources += src/model/model.c src/model/build.c src/model/batch.c
 	src/data/idx.c src/data/records.c src/data/parts.c src/data/folders.c src/data/memory.c src/data/function.c \
 	src/data/slice.c src/data/decode.c src/data/pnm.c src/data/wav.c src/data/table.c \
 	src/api/context.c src/api/example.c src/api/options.c src/api/registry.c src/api/source.c src/api/model.c
-check_PROGRAMS += tests/test_model_double
+check_PROGRAMS += tests/test_model tests/test_model_double
+tests_test_model_SOURCES = tests/test_model.c tests/model_rig.h
 tests_test_model_double_SOURCES = tests/test_model_double.c tests/model_rig.h
 tests_test_model_double_LDADD = libpathways-double.la $(test_libs)
 tests_test_model_double_CPPFLAGS = $(AM_CPPFLAGS) -DPATHWAYS_DOUBLE

@@ -114,7 +114,9 @@ static pwy_status first_failure(struct pw_infer *f, int n)
         if (f->job[i].status == PWY_OK) continue;
         pwy_status status = pw_encode_again(&f->encoder, f->m, &f->job[i]);
         char *why = pw_strdup(pwy_error_message());
-        if (why != NULL && n > 1) pw_fail(status, "example %d of %d: %s", i + 1, n, why);
+        int64_t asked = f->asked > 0 ? f->asked : n;
+        if (why != NULL && asked > 1)
+            pw_fail(status, "example %lld of %lld: %s", (long long)f->before + i + 1, (long long)asked, why);
         free(why);
         return pw_fail_task(f->job[i].net->task->name);
     }

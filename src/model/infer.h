@@ -24,6 +24,7 @@ struct pw_infer {
     pwy_example *ex[PW_INFER_BATCH];    /* for rows of a source */
     struct pw_encode_job job[PW_INFER_BATCH];
     struct pw_item item[PW_INFER_BATCH];
+    int64_t asked, before;              /* for messages: examples of the whole question, and before this pass; 0: the pass's own */
 };
 /* pool NULL: makes one of `threads`. */
 pwy_status pw_infer_open(const pwy_model *m, struct pw_pool *pool, int threads, struct pw_infer **out);

@@ -182,19 +182,14 @@ pwy_status pw_model_assemble(pwy_model *m, const struct pw_node *senses)
 static pwy_status save_sense(const struct pw_sense *s, const char *part, struct pw_node *of_task)
 {
     struct pw_node *own;
-    pwy_status status;
-    PW_NEED(own = pw_node_new(PW_MAP));
-    status = s->ops->save == NULL ? PWY_OK : s->ops->save(s, own);
-    if (status == PWY_OK) return pw_node_put(of_task, part, own);
-    pw_node_free(own);
-    return status;
+    PW_TRY(pw_node_put_new(of_task, part, PW_MAP, &own));
+    return s->ops->save == NULL ? PWY_OK : s->ops->save(s, own);
 }
 
 static pwy_status save_senses(const struct pw_net *net, struct pw_node *into)
 {
     struct pw_node *of_task;
-    PW_NEED(of_task = pw_node_new(PW_MAP));
-    PW_TRY(pw_node_put(into, net->task->name, of_task));
+    PW_TRY(pw_node_put_new(into, net->task->name, PW_MAP, &of_task));
     for (int p = 0; p < net->n_parts; p++) PW_TRY(save_sense(&net->sense[p], net->task->parts[p].name, of_task));
     return PWY_OK;
 }

@@ -1,6 +1,5 @@
 /* One answer: labels by score, a number, or a text; what it cost; its line of JSON. */
 #include "model/result.h"
-#include "base/num.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,39 +47,24 @@ static pwy_status answer(struct pw_infer *f, int i, struct pwy_result *r)
 
 /* --- its line --- */
 
-static pwy_status put(struct pw_node *map, const char *key, const char *text, bool quoted)
-{
-    struct pw_node *node;
-    PW_NEED(node = pw_node_text(text, quoted));
-    return pw_node_put(map, key, node);
-}
-
-static pwy_status put_number(struct pw_node *map, const char *key, double value)
-{
-    char text[40];
-    pw_format_double(text, sizeof text, value);
-    return put(map, key, text, false);
-}
-
 static pwy_status put_scores(const struct pwy_result *r, struct pw_node *line)
 {
     struct pw_node *scores;
-    PW_TRY(put(line, "label", r->n > 0 ? r->label[0] : "null", r->n > 0));
-    PW_NEED(scores = pw_node_new(PW_MAP));
-    PW_TRY(pw_node_put(line, "scores", scores));
-    for (int i = 0; i < r->n; i++) PW_TRY(put_number(scores, r->label[i], r->score[i]));
+    PW_TRY(r->n > 0 ? pw_node_put_text(line, "label", r->label[0]) : pw_node_put_word(line, "label", "null"));
+    PW_TRY(pw_node_put_new(line, "scores", PW_MAP, &scores));
+    for (int i = 0; i < r->n; i++) PW_TRY(pw_node_put_number(scores, r->label[i], r->score[i]));
     return PWY_OK;
 }
 
 static pwy_status fill_line(const struct pwy_result *r, struct pw_node *line)
 {
-    PW_TRY(put(line, "task", r->task, true));
-    if (r->text != NULL) PW_TRY(put(line, "text", r->text, true));
-    else if (!isnan(r->number)) PW_TRY(put_number(line, "number", r->number));
+    PW_TRY(pw_node_put_text(line, "task", r->task));
+    if (r->text != NULL) PW_TRY(pw_node_put_text(line, "text", r->text));
+    else if (!isnan(r->number)) PW_TRY(pw_node_put_number(line, "number", r->number));
     else PW_TRY(put_scores(r, line));
-    PW_TRY(put_number(line, "active_params", (double)r->active));
-    PW_TRY(put_number(line, "total_params", (double)r->total));
-    return put_number(line, "flops", r->flops);
+    PW_TRY(pw_node_put_int(line, "active_params", r->active));
+    PW_TRY(pw_node_put_int(line, "total_params", r->total));
+    return pw_node_put_number(line, "flops", r->flops);
 }
 
 static pwy_status make_json(struct pwy_result *r)

@@ -49,30 +49,21 @@ static pwy_status copy_rest(const struct pw_node *options, struct pw_node *map)
 {
     for (int i = 0; options != NULL && i < options->n; i++) {
         if (strcmp(options->key[i], "columns") == 0 || strcmp(options->key[i], "missing") == 0) continue;
-        struct pw_node *copy = pw_node_copy(options->item[i]);
-        PW_NEED(copy);
-        PW_TRY(pw_node_put(map, options->key[i], copy));
+        PW_TRY(pw_node_put_copy(map, options->key[i], options->item[i]));
     }
     return PWY_OK;
-}
-
-static pwy_status put_text(struct pw_node *map, const char *key, const char *text)
-{
-    struct pw_node *node = pw_node_text(text, true);
-    PW_NEED(node);
-    return pw_node_put(map, key, node);
 }
 
 /* Completes the map by path and target. *target becomes NULL where it is no column but belongs to the map. */
 static pwy_status complete(struct pw_node *map, const char *path, const char **target)
 {
     bool rows_of_table = map->n == 1 && pw_node_get(map, "where") != NULL;
-    if (path != NULL && rows_of_table) return put_text(map, "table", path);
+    if (path != NULL && rows_of_table) return pw_node_put_text(map, "table", path);
     if (path != NULL)
         return pw_fail(PWY_E_ARGUMENT, "the path '%s' and the option '%s' both say where the rows are; one is right",
                        path, map->key[0]);
     if (*target == NULL || pw_node_get(map, "table") != NULL || pw_node_get(map, "target") != NULL) return PWY_OK;
-    PW_TRY(put_text(map, "target", *target));
+    PW_TRY(pw_node_put_text(map, "target", *target));
     *target = NULL;
     return PWY_OK;
 }

@@ -1,6 +1,5 @@
 /* The registry as a tree of settings, for the model file, and back. */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/num.h"
@@ -8,69 +7,14 @@
 
 /* --- to --- */
 
-/* A text, always quoted, so that "1" stays a text; NULL: left out. */
-static pwy_status put_text(struct pw_node *map, const char *key, const char *text)
-{
-    struct pw_node *node;
-    if (text == NULL) return PWY_OK;
-    PW_NEED(node = pw_node_text(text, true));
-    return pw_node_put(map, key, node);
-}
-
-static pwy_status put_plain(struct pw_node *map, const char *key, const char *text)
-{
-    struct pw_node *node;
-    PW_NEED(node = pw_node_text(text, false));
-    return pw_node_put(map, key, node);
-}
-
-static pwy_status put_number(struct pw_node *map, const char *key, double number)
-{
-    char text[40];
-    pw_format_double(text, sizeof text, number);
-    return put_plain(map, key, text);
-}
-
-static pwy_status put_int(struct pw_node *map, const char *key, int64_t number)
-{
-    char text[24];
-    snprintf(text, sizeof text, "%lld", (long long)number);
-    return put_plain(map, key, text);
-}
-
-static pwy_status put_copy(struct pw_node *map, const char *key, const struct pw_node *value)
-{
-    struct pw_node *copy;
-    if (value == NULL) return PWY_OK;
-    PW_NEED(copy = pw_node_copy(value));
-    return pw_node_put(map, key, copy);
-}
-
-/* A new list or map below `map`, owned by it. */
-static pwy_status put_new(struct pw_node *map, const char *key, enum pw_node_kind kind, struct pw_node **out)
-{
-    struct pw_node *node;
-    PW_NEED(node = pw_node_new(kind));
-    PW_TRY(pw_node_put(map, key, node));
-    *out = node;
-    return PWY_OK;
-}
-
-static pwy_status add_text(struct pw_node *list, const char *text, bool quoted)
-{
-    struct pw_node *node;
-    PW_NEED(node = pw_node_text(text, quoted));
-    return pw_node_add(list, node);
-}
-
 static pwy_status put_parts(struct pw_node *map, const struct pwy_task *t)
 {
     struct pw_node *parts, *part;
-    PW_TRY(put_new(map, "parts", PW_MAP, &parts));
+    PW_TRY(pw_node_put_new(map, "parts", PW_MAP, &parts));
     for (int p = 0; p < t->n_parts; p++) {
-        PW_TRY(put_new(parts, t->parts[p].name, PW_MAP, &part));
-        PW_TRY(put_text(part, "sense", t->parts[p].sense));
-        PW_TRY(put_copy(part, "settings", t->parts[p].options));
+        PW_TRY(pw_node_put_new(parts, t->parts[p].name, PW_MAP, &part));
+        PW_TRY(pw_node_put_text(part, "sense", t->parts[p].sense));
+        PW_TRY(pw_node_put_copy(part, "settings", t->parts[p].options));
     }
     return PWY_OK;
 }
@@ -79,46 +23,42 @@ static pwy_status put_labels(struct pw_node *map, const struct pwy_task *t)
 {
     struct pw_node *labels, *counts;
     int64_t n = pw_map_count(t->labels);
-    char text[24];
-    PW_TRY(put_new(map, "labels", PW_LIST, &labels));
-    for (int64_t i = 0; i < n; i++) PW_TRY(add_text(labels, pw_map_key(t->labels, i), true));
+    PW_TRY(pw_node_put_new(map, "labels", PW_LIST, &labels));
+    for (int64_t i = 0; i < n; i++) PW_TRY(pw_node_add_text(labels, pw_map_key(t->labels, i)));
     if (t->label_count == NULL) return PWY_OK;
-    PW_TRY(put_new(map, "label_count", PW_LIST, &counts));
-    for (int64_t i = 0; i < n; i++) {
-        snprintf(text, sizeof text, "%lld", (long long)t->label_count[i]);
-        PW_TRY(add_text(counts, text, false));
-    }
+    PW_TRY(pw_node_put_new(map, "label_count", PW_LIST, &counts));
+    for (int64_t i = 0; i < n; i++) PW_TRY(pw_node_add_int(counts, t->label_count[i]));
     return PWY_OK;
 }
 
 static pwy_status put_settings(struct pw_node *map, const struct pwy_task *t)
 {
-    PW_TRY(put_text(map, "kind", t->head->name));
+    PW_TRY(pw_node_put_text(map, "kind", t->head->name));
     PW_TRY(put_parts(map, t));
-    PW_TRY(put_text(map, "target", t->target));
-    PW_TRY(put_copy(map, "columns", t->columns));
-    PW_TRY(put_text(map, "missing", t->missing));
-    PW_TRY(put_text(map, "metric", t->metric));
-    return put_number(map, "weight", t->weight);
+    PW_TRY(pw_node_put_text(map, "target", t->target));
+    PW_TRY(pw_node_put_copy(map, "columns", t->columns));
+    PW_TRY(pw_node_put_text(map, "missing", t->missing));
+    PW_TRY(pw_node_put_text(map, "metric", t->metric));
+    return pw_node_put_number(map, "weight", t->weight);
 }
 
 static pwy_status put_fitted(struct pw_node *map, const struct pwy_task *t)
 {
     if (t->head->kind == PWY_CLASSIFY || t->head->kind == PWY_MULTILABEL) PW_TRY(put_labels(map, t));
-    PW_TRY(put_plain(map, "fixed_labels", t->fixed_labels ? "true" : "false"));
-    PW_TRY(put_number(map, "mean", t->mean));
-    PW_TRY(put_number(map, "spread", t->spread));
-    PW_TRY(put_int(map, "n_train", t->n_train));
-    PW_TRY(put_number(map, "wide_scale", t->wide_scale));
-    PW_TRY(put_number(map, "trunk_scale", t->trunk_scale));
-    return put_plain(map, "trained", t->trained ? "true" : "false");
+    PW_TRY(pw_node_put_flag(map, "fixed_labels", t->fixed_labels));
+    PW_TRY(pw_node_put_number(map, "mean", t->mean));
+    PW_TRY(pw_node_put_number(map, "spread", t->spread));
+    PW_TRY(pw_node_put_int(map, "n_train", t->n_train));
+    PW_TRY(pw_node_put_number(map, "wide_scale", t->wide_scale));
+    PW_TRY(pw_node_put_number(map, "trunk_scale", t->trunk_scale));
+    return pw_node_put_flag(map, "trained", t->trained);
 }
 
 static pwy_status put_tasks(struct pw_node *map, const pwy_registry *r)
 {
     struct pw_node *task;
     for (int i = 0; i < r->n; i++) {
-        PW_TRY(put_new(map, r->task[i]->name, PW_MAP, &task));
+        PW_TRY(pw_node_put_new(map, r->task[i]->name, PW_MAP, &task));
         PW_TRY(put_settings(task, r->task[i]));
         PW_TRY(put_fitted(task, r->task[i]));
     }

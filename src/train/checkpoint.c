@@ -8,47 +8,30 @@
 
 /* --- saving --- */
 
-static pwy_status put_text(struct pw_node *map, const char *key, const char *text)
-{
-    struct pw_node *node;
-    PW_NEED(node = pw_node_text(text, false));
-    return pw_node_put(map, key, node);
-}
-
-static pwy_status put_number(struct pw_node *map, const char *key, double value)
-{
-    char text[40];
-    pw_format_double(text, sizeof text, value);
-    return put_text(map, key, text);
-}
-
 static pwy_status put_cursors(const struct pwy_trainer *t, struct pw_node *state)
 {
     struct pw_node *map;
-    PW_NEED(map = pw_node_new(PW_MAP));
-    PW_TRY(pw_node_put(state, "cursors", map));
+    PW_TRY(pw_node_put_new(state, "cursors", PW_MAP, &map));
     for (int i = 0; i < t->model->registry->n; i++)
-        PW_TRY(put_number(map, t->model->registry->task[i]->name, (double)t->mixture.cursor[i]));
+        PW_TRY(pw_node_put_int(map, t->model->registry->task[i]->name, t->mixture.cursor[i]));
     return PWY_OK;
 }
 
 static pwy_status put_state(const struct pwy_trainer *t, struct pw_node *state)
 {
-    struct pw_node *node;
     const struct pw_schedule *s = &t->schedule;
     PW_TRY(pw_schedule_to_node(s, state));
-    PW_TRY(put_number(state, "share", s->share));
-    PW_TRY(put_number(state, "seconds", s->seconds));
-    PW_TRY(put_number(state, "budget", s->budget));
-    PW_TRY(put_number(state, "limit", (double)s->limit));
-    PW_TRY(put_number(state, "next_plan", (double)s->next_plan));
-    PW_TRY(put_number(state, "measured_step", (double)s->measured_step));
-    PW_TRY(put_number(state, "measured_at", s->measured_at));
-    PW_TRY(put_text(state, "replay", s->replay ? "true" : "false"));
-    PW_TRY(put_number(state, "loss", t->loss));
+    PW_TRY(pw_node_put_number(state, "share", s->share));
+    PW_TRY(pw_node_put_number(state, "seconds", s->seconds));
+    PW_TRY(pw_node_put_number(state, "budget", s->budget));
+    PW_TRY(pw_node_put_int(state, "limit", s->limit));
+    PW_TRY(pw_node_put_int(state, "next_plan", s->next_plan));
+    PW_TRY(pw_node_put_int(state, "measured_step", s->measured_step));
+    PW_TRY(pw_node_put_number(state, "measured_at", s->measured_at));
+    PW_TRY(pw_node_put_flag(state, "replay", s->replay));
+    PW_TRY(pw_node_put_number(state, "loss", t->loss));
     PW_TRY(put_cursors(t, state));
-    PW_NEED(node = pw_node_copy(t->given));
-    return pw_node_put(state, "options", node);
+    return pw_node_put_copy(state, "options", t->given);
 }
 
 static pwy_status state_json(const struct pwy_trainer *t, char **out)
@@ -164,9 +147,7 @@ static pwy_status merge_options(const struct pw_node *saved, const struct pw_nod
         const struct pw_node *value = pw_node_get(anew, *a);
         bool by_minutes = pw_node_get(saved, "steps") == NULL && pw_node_get(saved, "epochs") == NULL;
         if (value == NULL || (strcmp(*a, "minutes") == 0 && !by_minutes)) continue;
-        struct pw_node *copy = pw_node_copy(value);
-        PW_NEED(copy);
-        PW_TRY(pw_node_put(*out, *a, copy));
+        PW_TRY(pw_node_put_copy(*out, *a, value));
     }
     return PWY_OK;
 }

@@ -120,26 +120,15 @@ double pw_schedule_left(const struct pw_schedule *s)
     return s->step > 0 ? s->seconds / (double)s->step * (double)(total(s) - s->step) : NAN;
 }
 
-static pwy_status put_int(struct pw_node *into, bool list, const char *key, int64_t value)
-{
-    struct pw_node *node;
-    char text[32];
-    snprintf(text, sizeof text, "%lld", (long long)value);
-    PW_NEED(node = pw_node_text(text, false));
-    return list ? pw_node_add(into, node) : pw_node_put(into, key, node);
-}
-
 pwy_status pw_schedule_to_node(const struct pw_schedule *s, struct pw_node *run)
 {
     struct pw_node *plan, *pair;
-    PW_TRY(put_int(run, false, "steps", s->step));
-    PW_NEED(plan = pw_node_new(PW_LIST));
-    PW_TRY(pw_node_put(run, "plan", plan));
+    PW_TRY(pw_node_put_int(run, "steps", s->step));
+    PW_TRY(pw_node_put_new(run, "plan", PW_LIST, &plan));
     for (int i = 0; i <= s->at; i++) {
-        PW_NEED(pair = pw_node_new(PW_LIST));
-        PW_TRY(pw_node_add(plan, pair));
-        PW_TRY(put_int(pair, true, NULL, s->plan[i].step));
-        PW_TRY(put_int(pair, true, NULL, s->plan[i].total));
+        PW_TRY(pw_node_add_new(plan, PW_LIST, &pair));
+        PW_TRY(pw_node_add_int(pair, s->plan[i].step));
+        PW_TRY(pw_node_add_int(pair, s->plan[i].total));
     }
     return PWY_OK;
 }

@@ -231,27 +231,18 @@ pwy_status pw_trainer_run(struct pwy_trainer *t)
 
 /* --- the model that came of it --- */
 
-static pwy_status put_text(struct pw_node *map, const char *key, const char *format, double value)
-{
-    char text[64];
-    struct pw_node *node;
-    snprintf(text, sizeof text, format, value);
-    PW_NEED(node = pw_node_text(text, false));
-    return pw_node_put(map, key, node);
-}
-
 static pwy_status describe_run(const struct pwy_trainer *t, struct pw_node *run)
 {
     PW_TRY(pw_schedule_to_node(&t->schedule, run));
-    PW_TRY(put_text(run, "seed", "%.0f", (double)t->o.seed));
-    PW_TRY(put_text(run, "batch", "%.0f", (double)t->o.batch));
-    PW_TRY(put_text(run, "chunk", "%.0f", (double)t->o.chunk));
-    PW_TRY(put_text(run, "lr", "%.9g", t->o.lr));
-    PW_TRY(put_text(run, "warmup", "%.9g", t->o.warmup));
-    PW_TRY(put_text(run, "temperature", "%.9g", t->o.temperature));
-    PW_TRY(put_text(run, "clip", "%.9g", t->o.clip));
-    PW_TRY(put_text(run, "dropout", "%.9g", t->o.dropout));
-    return put_text(run, "weight_decay", "%.9g", t->o.weight_decay);
+    PW_TRY(pw_node_put_int(run, "seed", t->o.seed));
+    PW_TRY(pw_node_put_int(run, "batch", t->o.batch));
+    PW_TRY(pw_node_put_int(run, "chunk", t->o.chunk));
+    PW_TRY(pw_node_put_number(run, "lr", t->o.lr));
+    PW_TRY(pw_node_put_number(run, "warmup", t->o.warmup));
+    PW_TRY(pw_node_put_number(run, "temperature", t->o.temperature));
+    PW_TRY(pw_node_put_number(run, "clip", t->o.clip));
+    PW_TRY(pw_node_put_number(run, "dropout", t->o.dropout));
+    return pw_node_put_number(run, "weight_decay", t->o.weight_decay);
 }
 
 pwy_status pw_trainer_snapshot(struct pwy_trainer *t, pwy_model **out)
