@@ -1,4 +1,5 @@
-/* The senses of pictures, sounds and time series: what they take, what they refuse, and that a saved one answers the same. */
+/* The senses of pictures, sounds and time series: what they take, what they refuse, and that a saved one answers the
+   same. */
 #include <math.h>
 #include "base/rng.h"
 #include "sense_help.h"
@@ -69,7 +70,8 @@ static void expect_bad(const struct pw_sense *s, struct pw_value v, const char *
 }
 
 /* All values in one call: rows, then dense wide features; returns how many numbers. */
-static size_t answers(const struct pw_sense *s, int from, int n, struct pw_pool *pool, struct pw_arena *arena, real *out)
+static size_t answers(const struct pw_sense *s, int from, int n, struct pw_pool *pool, struct pw_arena *arena,
+                      real *out)
 {
     struct pw_exec x = exec_of(arena, pool, false);
     struct pw_encoded e[N];

@@ -18,7 +18,7 @@ struct pw_tree_rows {
 struct pw_trees {
     int outputs, groups, cols;                  /* groups: trees a round; 1 where outputs are 1 or 2, else outputs */
     int64_t n_trees, n_nodes;
-    struct pw_param *base, *root, *node;        /* constants (groups), (n_trees), (n_nodes, 2); i is of group i % groups */
+    struct pw_param *base, *root, *node;        /* constants (groups), (n_trees), (n_nodes, 2); i: group i % groups */
 };
 
 /* Chooses depth and rate by the validation rows, then averages forests of several seeds; declares the constants under
