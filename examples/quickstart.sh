@@ -7,6 +7,7 @@
 # two minutes, and ends with the table of `pathways eval` and one prediction for each sense. OUT keeps one.pathways,
 # recipe.yaml and eval.json. Can be run again. SEED=2, MINUTES=1, THREADS=1 in the environment change the run.
 set -eu
+LC_ALL=C; export LC_ALL
 top=$(cd "$(dirname "$0")/.." && pwd)
 out=${1:-quickstart-out}
 . "$top/examples/setup.sh"
@@ -44,26 +45,50 @@ fetch() {
     done
 }
 
-# Paragraphs of manual pages, one a line: language, tab, text. Every fourth page is held out.
+# Paragraphs of manual pages, one a line: language, tab, text. Every fourth page is held out, less what also stands in a
+# page to learn from.
 write_tongues() {
-    rm -f "$data/tongue.train.tsv" "$data/tongue.test.tsv"
+    rm -f "$data"/tongue.*
     for t in $tongues; do
         find "$packages/files/usr/share/man/$t" -name '*.gz' | sort > "$data/pages"
-        awk 'NR % 4 == 0' "$data/pages" | head -n 60 > "$data/pages.test"
-        awk 'NR % 4 != 0' "$data/pages" | head -n 120 > "$data/pages.train"
-        for split in train test; do
-            limit=400; [ $split = test ] && limit=60
-            xargs zcat < "$data/pages.$split" | awk -v t="$t" -v limit=$limit '
-                /^[.'"'"']/ || /Copyright|http|@/ { next }
-                { gsub(/\\f./, ""); gsub(/\\[(]../, ""); gsub(/\\[-&|e ]/, ""); gsub(/\t/, " ") }
-                length($0) >= 60 && length($0) <= 300 && !/\\/ && !seen[$0]++ && n++ < limit { print t "\t" $0 }
-            ' >> "$data/tongue.$split.tsv"
-        done
+        awk -v n="$(wc -l < "$data/pages")" 'NR % (int(n / 200) + 1) == 0' "$data/pages" > "$data/pages.some"
+        awk 'NR % 4 != 0' "$data/pages.some" | xargs zcat | paragraphs "$t" 400 >> "$data/tongue.train.tsv"
+        awk 'NR % 4 == 0' "$data/pages.some" | xargs zcat | paragraphs "$t" 80 >> "$data/tongue.all.tsv"
     done
-    rm -f "$data/pages" "$data/pages.train" "$data/pages.test"
+    awk -F '\t' 'NR == FNR { seen[$2] = 1; next } !($2 in seen)' "$data/tongue.train.tsv" "$data/tongue.all.tsv" > "$data/tongue.test.tsv"
+    rm -f "$data/pages" "$data/pages.some" "$data/tongue.all.tsv"
 }
 
-# Recorded prompts, a folder for each language. Every fourth recording is held out.
+# paragraphs LANGUAGE COUNT: running text out of pages in roff, a few paragraphs of each; no code, nothing left in English.
+paragraphs() {
+    awk -v t="$1" -v limit="$2" '
+        function flush(    lower) {
+            lower = " " tolower(text) " "
+            if (length(text) >= 60 && text !~ /[][{}<>$=|_*#@~^\\"`]|http|Copyright|--|[(][0-9][)], .*[(][0-9][)]/ &&
+                lower !~ / (the|this|that|which|with|from) / && of_page < 6 && n < limit && !seen[text]++) {
+                print t "\t" text
+                of_page++
+                n++
+            }
+            text = ""
+        }
+        /^\.(TH|Dd)/ { of_page = 0 }
+        /^\.(nf|EX|Bd)/ { code = 1 }
+        /^\.(fi|EE|Ed)/ { code = 0 }
+        /^[.'"'"']/ || /^[ \t]*$/ { flush(); next }
+        code { next }
+        {
+            gsub(/\\f([A-Z]|[(]..|[[][^]]*[]])/, "")
+            gsub(/\\[(](aq|cq|oq)/, "'"'"'")
+            gsub(/\\-/, "-")
+            gsub(/\\[&|^%:\/,]/, "")
+            gsub(/[ \t]+/, " ")
+        }
+        length(text) + length($0) < 300 { text = text (text == "" ? "" : " ") $0 }
+        END { flush() }'
+}
+
+# Recorded prompts, a folder for each language (one voice speaks each). Every fourth recording is held out.
 write_voices() {
     rm -rf "$data/voice"
     for v in $voices; do
@@ -83,21 +108,29 @@ write_processors() {
             arm64) folder=aarch64-linux-gnu;; armhf) folder=arm-linux-gnueabihf;; ppc64el) folder=powerpc64le-linux-gnu;;
             i386) folder=i686-linux-gnu;; *) folder=$p-linux-gnu;;
         esac
-        records "$p" train "$packages/files/usr/$folder/lib/libc.so.6" 30 200
-        records "$p" test "$packages/files/usr/$folder/lib/libm.so.6" 15 40
+        records "$p" train "$packages/files/usr/$folder/lib/libc.so.6" 200
+        records "$p" test "$packages/files/usr/$folder/lib/libm.so.6" 40
     done
 }
 
-# records LABEL SPLIT FILE PERCENT COUNT: COUNT records from PERCENT of the file on.
+# records LABEL SPLIT FILE COUNT: COUNT records from three tenths of the file on, which is code.
 records() {
     size=$(wc -c < "$3")
-    dd if="$3" bs=512 skip=$((size * $4 / 100 / 512)) count="$5" 2>/dev/null >> "$data/code.$2.bin"
-    awk -v label="$1" -v n="$5" 'BEGIN { while (n-- > 0) print label }' >> "$data/code.$2.labels.txt"
+    dd if="$3" bs=512 skip=$((size * 3 / 10 / 512)) count="$4" 2>/dev/null >> "$data/code.$2.bin"
+    awk -v label="$1" -v n="$4" 'BEGIN { while (n-- > 0) print label }' >> "$data/code.$2.labels.txt"
 }
 
+# Their first lines say how many rows and columns there are; here, names and labels in words are wanted.
 write_tables() {
     tables=$packages/files/usr/lib/python3/dist-packages/sklearn/datasets/data
-    { awk 'BEGIN { for (i = 1; i <= 30; i++) printf "f%d,", i; print "benign" }'; tail -n +2 "$tables/breast_cancer.csv"; } > "$data/tumour.csv"
+    awk -F, '
+        BEGIN {
+            n = split("radius texture perimeter area smoothness compactness concavity points symmetry fractal", name, " ")
+            m = split("mean error worst", of, " ")
+            for (i = 1; i <= m; i++) for (j = 1; j <= n; j++) printf "%s_%s,", of[i], name[j]
+            print "cells"
+        }
+        NR > 1 { sub(/,1[ \r]*$/, ",benign"); sub(/,0[ \r]*$/, ",malignant"); print }' "$tables/breast_cancer.csv" > "$data/tumour.csv"
     { awk 'BEGIN { for (i = 1; i <= 64; i++) printf "p%d,", i; print "digit" }'; zcat "$tables/digits.csv.gz"; } > "$data/digit.csv"
 }
 
@@ -149,8 +182,8 @@ tasks:
 
   tumour:                             # 30 measurements of cells: benign or not
     kind: classify
-    parts: {cells: table}
-    target: benign
+    parts: {measures: table}
+    target: cells
     train: tumour.csv
     split: {test: 0.4, seed: 1}
 

@@ -54,12 +54,19 @@ setup_install() {
         > /dev/null || setup_die "apt-get install failed; see what it says above"
 }
 
-# setup_download FOLDER PACKAGE...: the packages' files, not installed.
+# setup_download FOLDER PACKAGE...: the packages' files, not installed. The lists of packages are brought up to date only
+# where they are too old for it, which root alone can do.
 setup_download() {
     setup_folder=$1; shift
-    setup_update
     mkdir -p "$setup_folder"
-    (cd "$setup_folder" && apt-get download -qq "$@") || setup_die "apt-get download failed for: $*"
+    (cd "$setup_folder" && setup_get "$@" 2> /dev/null) && return
+    setup_update
+    (cd "$setup_folder" && setup_get "$@") || setup_die "apt-get download failed for: $*"
+}
+
+# As root, apt would go over to another user who may not write here, and say so.
+setup_get() {
+    apt-get -o APT::Sandbox::User="$(id -un)" download -qq "$@"
 }
 
 setup_jobs() {
