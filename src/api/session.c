@@ -71,6 +71,8 @@ static pwy_status predict_all(pwy_session *s, struct pw_net *net, const pwy_exam
 {
     for (int64_t at = 0; at < n; at += PW_INFER_BATCH) {
         int some = n - at < PW_INFER_BATCH ? (int)(n - at) : PW_INFER_BATCH;
+        s->infer->asked = n;
+        s->infer->before = at;
         pwy_status status = predict_some(s, net, examples + at, some, made + at);
         if (status == PWY_OK) continue;
         while (at-- > 0) pw_result_release(made[at]);
