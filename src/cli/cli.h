@@ -18,8 +18,8 @@ int cli_help(const struct cli_command *c, const char *more);
 int cli_fail(void);                                     /* prints the library's last message; CLI_FAILED */
 int cli_usage(const struct cli_command *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const struct cli_command *cli_command(const char *name);
-/* A context whose log goes to standard error, with the media decoders where this build has them. NULL: a message was printed. */
-pwy_context *cli_context(void);
+/* A context of so many threads (for those commands that do not say their own) whose log goes to standard error, with the media decoders where this build has them. NULL: a message was printed. */
+pwy_context *cli_context(int64_t threads);
 bool cli_set(pwy_options *o, const char *name, const char *value);       /* nothing for value NULL */
 void cli_line_break(void);                              /* ends a progress bar before other lines come */
 

@@ -103,10 +103,21 @@ static void log_line(pwy_log_level level, const char *message, void *user)
     fprintf(stderr, "pathways: %s\n", message);
 }
 
-pwy_context *cli_context(void)
+static pwy_status make_context(int64_t threads, pwy_context **out)
+{
+    pwy_options *o;
+    pwy_status status = pwy_options_new(&o);
+    if (status != PWY_OK) return status;
+    status = pwy_options_set_int(o, "threads", threads);
+    if (status == PWY_OK) status = pwy_context_new(o, out);
+    pwy_options_free(o);
+    return status;
+}
+
+pwy_context *cli_context(int64_t threads)
 {
     pwy_context *ctx;
-    if (pwy_context_new(NULL, &ctx) != PWY_OK) return cli_fail(), NULL;
+    if (make_context(threads, &ctx) != PWY_OK) return cli_fail(), NULL;
     pwy_context_on_log(ctx, log_line, NULL, NULL);
 #ifdef HAVE_MEDIA
     if (pwy_media_register(ctx) != PWY_OK) {

@@ -121,7 +121,7 @@ static int run(const struct cli_command *c, struct eval *e)
     e->bad_rows = e->max_bad == NULL ? 100 : strtoll(e->max_bad, &end, 10);
     if (e->bad_rows < 0 || (end != NULL && (*end != '\0' || end == e->max_bad)))
         return cli_usage(c, "--max-bad-rows '%s' is not a number from 0", e->max_bad);
-    if ((e->ctx = cli_context()) == NULL) return CLI_FAILED;
+    if ((e->ctx = cli_context(1)) == NULL) return CLI_FAILED;
     return open_all(e) == PWY_OK ? eval_all(e) : cli_fail();
 }
 

@@ -46,7 +46,7 @@ int cli_inspect(int argc, char **argv)
     if (!cli_flags(c, &argc, argv, flags, NULL)) return CLI_USAGE;
     if (help) return cli_help(c, more);
     if (argc != 1) return cli_usage(c, "one model is needed");
-    if ((ctx = cli_context()) == NULL) return CLI_FAILED;
+    if ((ctx = cli_context(1)) == NULL) return CLI_FAILED;
     if (pwy_model_open(ctx, argv[0], &m) != PWY_OK) result = cli_fail();
     else {
         result = show(m, json);

@@ -86,6 +86,13 @@ static void finish(struct train *t)
     fputc('\n', stderr);
 }
 
+/* Looking through the data and training use every processor unless told otherwise: the model is the same for any number. */
+static int64_t processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > 64 ? 64 : n;
+}
+
 static int train(struct train *t)
 {
     pwy_status status = PWY_OK;
@@ -93,7 +100,7 @@ static int train(struct train *t)
         fprintf(stderr, "%s is finished: there is nothing to resume\n", t->model_path);
         return CLI_DONE;
     }
-    if ((t->ctx = cli_context()) == NULL) return CLI_FAILED;
+    if ((t->ctx = cli_context(processors())) == NULL) return CLI_FAILED;
     status = open_recipe(t);
     if (status == PWY_OK) status = pwy_model_check_path(t->model_path);
     if (status == PWY_OK) status = open_trainer(t);

@@ -126,28 +126,39 @@ static pwy_status fit_row(void *arg, int64_t i, const struct pw_value **value, s
     return PWY_OK;
 }
 
-static pwy_status fit_sense(pwy_model *m, struct pw_net *net, int part, struct fit_rows *rows)
+static pwy_status fit_sense(pwy_model *m, struct pw_net *net, int part, struct pw_pool *pool, struct fit_rows *rows)
 {
     struct pw_sense *s = &net->sense[part];
     struct pwy_task *t = net->task;
     struct pw_fit fit = {.arg = rows, .n_train = t->source[PWY_TRAIN]->n, .row = fit_row, .kind = t->head->name,
                          .n_valid = t->source[PWY_VALID] == NULL ? 0 : t->source[PWY_VALID]->n,
-                         .outputs = net->outputs, .seed = (uint64_t)m->shape.seed};
+                         .outputs = net->outputs, .seed = (uint64_t)m->shape.seed, .pool = pool};
     rows->part = part;
     if (s->ops->fit == NULL) return PWY_OK;
     return s->ops->fit(s, &fit) == PWY_OK ? PWY_OK : pw_fail_task(t->name);
 }
 
-static pwy_status fit_net(pwy_model *m, struct pw_net *net)
+static pwy_status fit_net(pwy_model *m, struct pw_net *net, struct pw_pool *pool)
 {
     struct fit_rows rows = {.task = net->task};
     pwy_status status = PWY_OK;
     PW_NEED(rows.ex = pw_example_make());
     rows.target.labels = pw_calloc((size_t)net->outputs + 1, 1);
     if (rows.target.labels == NULL) status = PWY_E_NOMEM;
-    for (int p = 0; status == PWY_OK && p < net->n_parts; p++) status = fit_sense(m, net, p, &rows);
+    for (int p = 0; status == PWY_OK && p < net->n_parts; p++) status = fit_sense(m, net, p, pool, &rows);
     free(rows.target.labels);
     pw_example_release(rows.ex);
+    return status;
+}
+
+/* On the context's threads: what is fitted does not depend on their number. */
+static pwy_status fit_nets(pwy_model *m)
+{
+    struct pw_pool *pool = NULL;
+    pwy_status status = PWY_OK;
+    if (m->ctx->threads > 1) PW_TRY(pw_pool_new(m->ctx->threads, &pool));
+    for (int i = 0; status == PWY_OK && i < m->registry->n; i++) status = fit_net(m, &m->net[i], pool);
+    pw_pool_free(pool);
     return status;
 }
 
@@ -172,7 +183,7 @@ static pwy_status build_into(pwy_model *m, const struct pw_node *options)
     PW_TRY(build_tokenizer(m));
     PW_NEED(m->params = pw_params_new((uint64_t)m->shape.seed));
     PW_TRY(pw_nets_open(m));
-    for (int i = 0; i < m->registry->n; i++) PW_TRY(fit_net(m, &m->net[i]));
+    PW_TRY(fit_nets(m));
     return pw_model_declare(m);
 }
 
