@@ -31,7 +31,7 @@ if [ "$failed" != 0 ] || [ $status != 0 ]; then
         grep -vE '^(ok|PASS)' "${trs%.trs}.log" | tail -n 30 || true
     done
     if [ "$failed" = 0 ]; then
-        tail -n 40 "$BUILD/check.log"
+        grep -E 'error:|undefined reference|No rule|\*\*\*' "$BUILD/check.log" || tail -n 40 "$BUILD/check.log"
         failed=1                                # make itself failed: a test did not build
     fi
 fi
