@@ -66,7 +66,7 @@ static pwy_status bind_list(struct pw_rows *t, struct pw_bind *bind, const struc
 /* Cells are names of files: where those start from. */
 static pwy_status bind_files(struct pw_rows *t, struct pw_bind *bind, const struct pw_want_part *part)
 {
-    const char *path;
+    const char *path = NULL;
     PW_TRY(text_option(part, "path", &path));
     bind->file = path || bind->type == PW_VALUE_IMAGE || bind->type == PW_VALUE_AUDIO || bind->type == PW_VALUE_VIDEO;
     if (path == NULL) {
@@ -102,7 +102,7 @@ static pwy_status bind_single(struct pw_bind *bind)
 static pwy_status bind_part(struct pw_rows *t, struct pw_bind *bind, const struct pw_want_part *part)
 {
     const struct pw_node *list = option(part, "columns");
-    const char *column;
+    const char *column = NULL;
     char what[96];
     bind->type = part->type;
     bind->column = -1;

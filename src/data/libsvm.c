@@ -39,8 +39,8 @@ static pwy_status split_pair(const char *at, int64_t len, int64_t *index, const 
 
 static pwy_status split(struct pw_rows *t, const char *at, const char *end, int64_t *n)
 {
-    int64_t len = word(&at, end), index;
-    const char *value;
+    int64_t len = word(&at, end), index = 0;
+    const char *value = NULL;
     for (int c = 1; c < t->n_columns; c++)
         t->fields[c] = (struct pw_field){.text = "0", .len = 1};
     t->fields[0] = (struct pw_field){.text = at, .len = len};

@@ -74,8 +74,8 @@ static pwy_status settings_of(const struct pw_node *part, struct pw_node **out)
 
 static pwy_status add_part(struct pwy_task *t, const char *name, const struct pw_node *part)
 {
-    const char *sense;
-    struct pw_node *settings;
+    const char *sense = NULL;
+    struct pw_node *settings = NULL;
     PW_TRY(sense_of(name, part, &sense));
     PW_TRY(settings_of(part, &settings));
     pwy_status status = pw_task_add_part(t, name, sense, settings);
@@ -86,7 +86,7 @@ static pwy_status add_part(struct pwy_task *t, const char *name, const struct pw
 /* Before the task is there: a sense that is not supported leaves nothing behind. */
 static pwy_status check_parts(const struct pw_node *map, const struct pw_node *parts)
 {
-    const char *name;
+    const char *name = NULL;
     const struct pw_sense_ops *sense;
     if (parts == NULL || parts->kind != PW_MAP || parts->n == 0)
         return pw_node_fail(parts != NULL ? parts : map, PWY_E_ARGUMENT,

@@ -167,7 +167,7 @@ pwy_status pw_task_add_part(struct pwy_task *t, const char *name, const char *se
 pwy_status pw_task_want(const struct pwy_task *t, const char *folder, struct pw_want *want, struct pw_want_part *parts)
 {
     for (int p = 0; p < t->n_parts; p++) {
-        const struct pw_sense_ops *ops;
+        const struct pw_sense_ops *ops = NULL;
         PW_TRY(pw_sense_named(t->parts[p].sense, &ops));
         parts[p] = (struct pw_want_part){t->parts[p].name, ops->takes, t->parts[p].options};
     }
