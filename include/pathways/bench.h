@@ -1,6 +1,6 @@
 /**
  * @file pathways/bench.h
- * The reference workloads: what  runs.
+ * The reference workloads: what `pathways bench` runs.
  */
 #ifndef PATHWAYS_BENCH_H
 #define PATHWAYS_BENCH_H
@@ -12,8 +12,12 @@
 extern "C" {
 #endif
 
-/** Runs "train", "predict" or "decode" on a decoder of random weights. Options: `d`, `layers`, `heads`, `hidden`, `experts`, `topk`, `seq`, `batch`, `vocab`, `dtype` ("f32"), `threads`, `steps`, `new`.
- *  *json is one line: every option, params, ms, tok_s, and of train gemm_bound_ms. The caller's (pwy_text_free). @since 0.1 */
+/** Times "train", "predict" or "decode" on a causal language model of random weights over random ids. Options, with
+ *  their defaults: `d` 256, `layers` 4, `heads` 8, `hidden` 512, `experts` 16 (0: dense), `topk` 2, `seq` 128, `batch`
+ *  32 (decode: 1), `vocab` 8192, `threads` (the context's), `steps` 8 that are timed, `new` 128 tokens that decode
+ *  writes behind its prompt of 16, `dtype` "f32" (others: PWY_E_UNSUPPORTED). *json is one line: docs/json.md says
+ *  what each field means; the caller's (pwy_text_free). Any thread; sets OpenBLAS's threads to one while it runs.
+ *  @since 0.1 */
 PWY_API pwy_status pwy_bench_run(pwy_context *context, const char *what, const pwy_options *options, char **json);
 
 #ifdef __cplusplus

@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-/** Adds the decoders to a context. @since 0.1 */
+/** Adds the decoders of PNG and JPEG pictures to a context, before files are read with it. @since 0.1 */
 PWY_API pwy_status pwy_media_register(pwy_context *context);
 
 #ifdef __cplusplus

@@ -1,6 +1,6 @@
 /**
  * @file pathways/model.h
- * The weights and their shape.
+ * The weights and their shape. The file: docs/format.md; the network: docs/architecture.md.
  */
 #ifndef PATHWAYS_MODEL_H
 #define PATHWAYS_MODEL_H
@@ -17,21 +17,36 @@ extern "C" {
 /** Immutable and counted; any number of threads and sessions read one at once. */
 typedef struct pwy_model pwy_model;
 
-/** A model for the tasks of a registry, sized by their training data: looks through it for labels, statistics and the tokenizer. Options (recipe: `model:`):
- *  `d`, `layers`, `heads`, `experts` (0: dense), `topk`, `hidden`, `shared`, `vocab`, `parallel`, `seed`. NULL: by the data. @since 0.1 */
+/** An untrained model for the tasks of a registry: looks through their training data for labels, statistics, trees and
+ *  the tokenizer, which may take a while, and takes a copy of the registry that shares its sources. Options, as a
+ *  recipe's `model:` (docs/recipe.md): `d` 128, `layers` 2, `heads` 4, `kv_heads` (as heads), `experts` 8, or 16 from
+ *  nine tasks on (0: dense), `topk` 2, `hidden` (as d), `shared` 0, `vocab` 4096, `window` 256, `parallel` false,
+ *  `balance` .01, `zloss` 0, `expert_lr` 1, `seed` 1. NULL: these. PWY_E_STATE: no task, a task without a part or
+ *  without training rows. @since 0.1 */
 PWY_API pwy_status pwy_model_new(pwy_registry *registry, const pwy_options *options, pwy_model **out);
-PWY_API pwy_status pwy_model_open(pwy_context *context, const char *path, pwy_model **out);               /**< Maps the file. @since 0.1 */
-PWY_API pwy_status pwy_model_open_memory(pwy_context *context, const void *data, int64_t len, pwy_model **out);   /**< Copies data. @since 0.1 */
-/** Writes the file beside the old one and renames it over: a crash leaves the old one whole. @since 0.1 */
+/** Maps the file, which must stay as it is while the model lives; a save that replaces it leaves the mapped one alone.
+ *  PWY_E_FORMAT names what is damaged. @since 0.1 */
+PWY_API pwy_status pwy_model_open(pwy_context *context, const char *path, pwy_model **out);
+/** The same from len bytes, which are copied. @since 0.1 */
+PWY_API pwy_status pwy_model_open_memory(pwy_context *context, const void *data, int64_t len, pwy_model **out);
+/** Writes the file beside the old one and renames it over: a crash leaves the old one whole. The same model gives the
+ *  same bytes. PWY_E_IO: the folder cannot be written, or another writer is at this file. @since 0.1 */
 PWY_API pwy_status pwy_model_save(const pwy_model *model, const char *path);
-PWY_API pwy_status pwy_model_save_memory(const pwy_model *model, void **data, int64_t *len);            /**< *data is the caller's (pwy_text_free). @since 0.1 */
-/** Whether a model could be written there now: PWY_E_IO says why not. For asking before a long run. @since 0.1 */
+/** The same bytes into memory: *data is the caller's (pwy_text_free). @since 0.1 */
+PWY_API pwy_status pwy_model_save_memory(const pwy_model *model, void **data, int64_t *len);
+/** Whether a model could be written there now: PWY_E_IO or PWY_E_NOT_FOUND says why not. For asking before a long run.
+ *  @since 0.1 */
 PWY_API pwy_status pwy_model_check_path(const char *path);
-PWY_API void pwy_model_free(pwy_model *model);                                             /**< Lets go; NULL allowed. @since 0.1 */
-PWY_API pwy_registry *pwy_model_registry(const pwy_model *model);                          /**< Borrowed; not to be changed. @since 0.1 */
-PWY_API pwy_tokenizer *pwy_model_tokenizer(const pwy_model *model);                        /**< Borrowed; NULL: no text. @since 0.1 */
-PWY_API int64_t pwy_model_parameters(const pwy_model *model);                              /**< Trained numbers in all. @since 0.1 */
-/** What `pathways inspect --json` prints: one JSON object a line, the model first, then each task and each layer. The caller's (pwy_text_free). @since 0.1 */
+/** Lets go; NULL allowed. @since 0.1 */
+PWY_API void pwy_model_free(pwy_model *model);
+/** The tasks as the model knows them. Borrowed, as long as the model; not to be changed. @since 0.1 */
+PWY_API pwy_registry *pwy_model_registry(const pwy_model *model);
+/** Borrowed, as long as the model; NULL: no task has text. @since 0.1 */
+PWY_API pwy_tokenizer *pwy_model_tokenizer(const pwy_model *model);
+/** Numbers in all, of what is trained and of what was fitted before. @since 0.1 */
+PWY_API int64_t pwy_model_parameters(const pwy_model *model);
+/** What `pathways inspect --json` prints: one JSON object a line, the model first, then each task and each layer
+ *  (docs/json.md). The caller's (pwy_text_free). @since 0.1 */
 PWY_API pwy_status pwy_model_describe(const pwy_model *model, char **json);
 
 #ifdef __cplusplus

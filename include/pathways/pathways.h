@@ -1,9 +1,15 @@
 /**
  * @file pathways/pathways.h
- * libpathways: one sparse model learns many tasks through many senses. Includes every header of the library but media's.
+ * libpathways: one sparse model learns many tasks through many senses. Includes every header of the library but
+ * media's.
  *
- * The shortest way: pwy_registry_new, pwy_registry_add, pwy_task_add_part, pwy_task_read; pwy_model_new; pwy_trainer_new, pwy_trainer_run, pwy_trainer_model;
- * pwy_session_new, pwy_example_set_text, pwy_session_predict. See examples/main_job.c.
+ * The shortest way: pwy_registry_new, pwy_registry_add, pwy_task_add_part, pwy_task_read; pwy_model_new;
+ * pwy_trainer_new, pwy_trainer_run, pwy_trainer_model; pwy_session_new, pwy_example_set_text, pwy_session_predict. See
+ * examples/main_job.c.
+ *
+ * Everywhere: a call that can fail returns a pwy_status, leaves its outputs untouched on failure, and says why in
+ * pwy_error_message. NULL for a handle that is needed is PWY_E_ARGUMENT; getters give 0, NaN or NULL for it. Handles
+ * may be freed in any order: what needs another holds it. Texts are UTF-8, sizes int64_t.
  */
 #ifndef PATHWAYS_PATHWAYS_H
 #define PATHWAYS_PATHWAYS_H

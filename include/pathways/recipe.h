@@ -13,6 +13,7 @@
 extern "C" {
 #endif
 
+/** A recipe that was read, with its tasks set up. One thread at a time. docs/recipe.md has every word. */
 typedef struct pwy_recipe pwy_recipe;
 
 /** Reads a recipe and opens its files. Options: `data` (the folder that paths start from, in place of the recipe's

@@ -13,6 +13,8 @@
 extern "C" {
 #endif
 
+/** Tasks by name, in the order in which they were added. Counted. One thread at a time while it is set up; then any
+ *  number read it. */
 typedef struct pwy_registry pwy_registry;
 /** A task; borrowed from its registry, and lives as long. */
 typedef struct pwy_task pwy_task;
@@ -25,7 +27,7 @@ typedef enum pwy_task_kind {
 } pwy_task_kind;
 typedef enum pwy_split { PWY_TRAIN = 0, PWY_VALID = 1, PWY_TEST = 2 } pwy_split;
 
-/** An empty registry. One thread at a time while it is set up. @since 0.1 */
+/** An empty registry. @since 0.1 */
 PWY_API pwy_status pwy_registry_new(pwy_context *context, pwy_registry **out);
 PWY_API void pwy_registry_free(pwy_registry *registry);   /**< Lets go; NULL allowed. @since 0.1 */
 /** Adds a task; task may be NULL. A name has 1 to 200 bytes without '/', '=', '*' and control characters.
@@ -33,7 +35,7 @@ PWY_API void pwy_registry_free(pwy_registry *registry);   /**< Lets go; NULL all
 PWY_API pwy_status pwy_registry_add(pwy_registry *registry, const char *name, pwy_task_kind kind, pwy_task **task);
 /** PWY_E_NOT_FOUND names the nearest. @since 0.1 */
 PWY_API pwy_status pwy_registry_find(const pwy_registry *registry, const char *name, pwy_task **task);
-PWY_API int64_t pwy_registry_count(const pwy_registry *registry);                          /**< @since 0.1 */
+PWY_API int64_t pwy_registry_count(const pwy_registry *registry);   /**< Tasks. @since 0.1 */
 PWY_API pwy_task *pwy_registry_at(const pwy_registry *registry, int64_t index);   /**< NULL out of range. @since 0.1 */
 
 PWY_API const char *pwy_task_name(const pwy_task *task);                                   /**< Borrowed. @since 0.1 */
@@ -50,7 +52,8 @@ PWY_API pwy_status pwy_task_add_part_with(pwy_task *task, const char *part, cons
 /** One more of a fixed list of labels, in this order: rows with others are bad rows. Without a list the labels come
  *  from the training rows: in order of first appearance, or by value where all are numbers. @since 0.1 */
 PWY_API pwy_status pwy_task_add_label(pwy_task *task, const char *label);
-/** In the mixture; 1 by default. @since 0.1 */
+/** How often the task is drawn in training, beside its number of rows; 1 by default, finite and above 0.
+ *  @since 0.1 */
 PWY_API pwy_status pwy_task_set_weight(pwy_task *task, double weight);
 /** classify: "accuracy" (default), "f1" (the mean of each label's F1); multilabel: "f1" (over all labels of all
  *  examples together); regress: "rmse" (default), "mae", "r2"; generate: "bits_per_byte". @since 0.1 */
@@ -70,7 +73,8 @@ PWY_API pwy_status pwy_task_get_source(const pwy_task *task, pwy_split split, pw
 PWY_API int64_t pwy_task_part_count(const pwy_task *task);                                 /**< @since 0.1 */
 PWY_API const char *pwy_task_part_name(const pwy_task *task, int64_t index);   /**< NULL out of range. @since 0.1 */
 PWY_API const char *pwy_task_part_sense(const pwy_task *task, int64_t index);   /**< NULL out of range. @since 0.1 */
-PWY_API int64_t pwy_task_label_count(const pwy_task *task);                                /**< @since 0.1 */
+/** Labels known so far: those added, or found when a model was made; a task of a model has all. @since 0.1 */
+PWY_API int64_t pwy_task_label_count(const pwy_task *task);
 PWY_API const char *pwy_task_label(const pwy_task *task, int64_t index);   /**< NULL out of range. @since 0.1 */
 
 #ifdef __cplusplus

@@ -45,16 +45,17 @@ PWY_API const char *pwy_error_message(void);
 /** The last error as an object that outlives other calls. */
 typedef struct pwy_error pwy_error;
 
-/** Takes a copy of this thread's last error; NULL when there was none or no memory. The caller frees it. @since 0.1 */
+/** Takes a copy of this thread's last error; NULL when there was none or no memory. The caller frees it.
+ *  @since 0.1 */
 PWY_API pwy_error *pwy_error_last(void);
 PWY_API pwy_status pwy_error_status(const pwy_error *error);       /**< @since 0.1 */
 PWY_API const char *pwy_error_text(const pwy_error *error);        /**< borrowed from error. @since 0.1 */
 PWY_API const char *pwy_error_file(const pwy_error *error);        /**< the file it is about, or NULL. @since 0.1 */
-PWY_API int64_t pwy_error_line(const pwy_error *error);            /**< the line in that file, from 1, or 0. @since 0.1 */
+PWY_API int64_t pwy_error_line(const pwy_error *error);            /**< the line there, from 1, or 0. @since 0.1 */
 PWY_API const char *pwy_error_task(const pwy_error *error);        /**< the task it is about, or NULL. @since 0.1 */
 PWY_API void pwy_error_free(pwy_error *error);                     /**< NULL allowed. @since 0.1 */
 
-/** Frees a text that a function gave to the caller ("owned by the caller"). NULL allowed. @since 0.1 */
+/** Frees a text or block that a function gave to the caller ("the caller's"). NULL allowed. @since 0.1 */
 PWY_API void pwy_text_free(char *text);
 
 /** Ends the life of a callback's user data; called exactly once, also when the call that took it failed. */

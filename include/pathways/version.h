@@ -10,8 +10,11 @@
 extern "C" {
 #endif
 
-PWY_API const char *pwy_version(void);                             /**< "0.1.0" of the library that runs. Borrowed for ever. @since 0.1 */
-PWY_API const char *pwy_features(void);                            /**< What this build has: "openblas libffi". Borrowed for ever. @since 0.1 */
+/** "0.1.0" of the library that runs. Borrowed for ever. Any thread. @since 0.1 */
+PWY_API const char *pwy_version(void);
+/** What this build has, words between blanks: "openblas libffi avx2 avx512". Borrowed for ever. Any thread.
+ *  @since 0.1 */
+PWY_API const char *pwy_features(void);
 
 #ifdef __cplusplus
 }
