@@ -1,4 +1,4 @@
-/* What the tests of the layers share: one layer with its input, its parameters and its gradients, whichever layer it is.
+/* What the tests of the layers share: one layer with its input, its parameters and its gradients, whichever it is.
    Numbers come from fill(), which golden/nn.py has too. */
 #ifndef NN_RIG_H
 #define NN_RIG_H

@@ -4,7 +4,8 @@
 static void check_same(const char *what, size_t n, const real *a, const real *b)
 {
     for (size_t i = 0; i < n; i++)
-        ck_assert_msg(memcmp(a + i, b + i, sizeof *a) == 0, "%s[%zu]: %.9g and %.9g", what, i, (double)a[i], (double)b[i]);
+        ck_assert_msg(memcmp(a + i, b + i, sizeof *a) == 0, "%s[%zu]: %.9g and %.9g", what, i, (double)a[i],
+                      (double)b[i]);
 }
 
 /* --- the layers, by number of threads --- */
@@ -337,7 +338,8 @@ START_TEST(test_declare)
     ck_assert(declare(set, PW_MATRIX, PW_ZEROS, 2, PW_SHAPE(30, 40), "a") == a && set->n == 1);
     ck_assert_ptr_eq(pw_params_find(set, "a"), a);
     ck_assert_ptr_null(pw_params_find(set, "b"));
-    ck_assert_int_eq(pw_param_declare(set, PW_MATRIX, PW_ZEROS, 0, 2, PW_SHAPE(30, 41), &found, "%s", "a"), PWY_E_FORMAT);
+    ck_assert_int_eq(pw_param_declare(set, PW_MATRIX, PW_ZEROS, 0, 2, PW_SHAPE(30, 41), &found, "%s", "a"),
+                     PWY_E_FORMAT);
     ck_assert(strstr(pwy_error_message(), "'a'") != NULL && strstr(pwy_error_message(), "(30, 41)") != NULL);
     ck_assert_ptr_null(found);
     struct pw_param *u = declare(set, PW_VECTOR, PW_UNIFORM, 1, PW_SHAPE(1000), "u");

@@ -47,7 +47,7 @@ static void compare(struct rig *r, const char *what, size_t n, real *w, const re
     double size = typical(n, g, base);
     for (size_t i = 0; i < n; i += step) {
         double want = slope(r, &w[i]), have = g[i] - base;
-        ck_assert_msg(fabs(have - want) <= PRECISION * (fabs(want) + size + 1e-6), "%s[%zu]: %.10g, by differences %.10g",
+        ck_assert_msg(fabs(have - want) <= PRECISION * (fabs(want) + size + 1e-6), "%s[%zu]: %.10g, differences %.10g",
                       what, i, have, want);
     }
 }
@@ -58,7 +58,7 @@ static void set_all(size_t n, real value, real *x)
         x[i] = value;
 }
 
-/* Gradients start at numbers other than 0, so that it shows whether they add. Rows of a table start as a step leaves them. */
+/* Gradients start at numbers other than 0, so that it shows whether they add. All rows of a table count as touched. */
 static void start_gradients(struct rig *r)
 {
     set_all(r->n_in, .25, r->din);
@@ -219,6 +219,9 @@ START_TEST(test_conv_chunks)
     r.din = room(r.n_in), r.p[0].g = room(r.p[0].n);
     struct rig one;
     rig_conv(&one, 2, 1, 13, 12, 24, 8);
+    free(one.in);
+    free(one.dout);
+    free(one.din);
     for (int i = 0; i < 40; i++) {
         one.in = r.in + i * one.n_in, one.dout = r.dout + i * one.n_out, one.din = r.din + i * one.n_in;
         pw_arena_reset(one.x.arena);

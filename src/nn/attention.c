@@ -22,7 +22,7 @@ struct job {
     const struct pw_attention_keep *keep;
     int rows;
     const real *qkv;
-    real *turned;                       /* inference: (kv_heads, T, hd), the keys of each sequence turned to (hd, length) */
+    real *turned;                       /* inference: (kv_heads, T, hd), each sequence's keys turned to (hd, length) */
     real *scores;                       /* (workers, PW_ATTENTION_ROWS, longest) */
     real *out;
 };

@@ -41,8 +41,10 @@ void pw_rope_angles(const struct pw_attention *a, int position, real *cos, real 
 pwy_status pw_rope_tables(struct pw_exec *x, const struct pw_attention *a, int n, struct pw_rope *out);
 /* out = in rotated by the angles and scaled; direction -1 turns back. Out of place. */
 void pw_rope_turn(int hd, const real *in, const real *cos, const real *sin, int direction, real scale, real *out);
-/* qkv into keep's q and k, and the gradients (heads, T, hd) of q, k and v into dqkv; dk and dv are summed over the heads that share them. */
-void pw_rope_split(const struct pw_exec *x, const struct pw_attention *a, int rows, const real *qkv, const struct pw_attention_keep *keep);
+/* qkv into keep's q and k, and the gradients (heads, T, hd) of q, k and v into dqkv; dk and dv are summed over the
+   heads that share them. */
+void pw_rope_split(const struct pw_exec *x, const struct pw_attention *a, int rows, const real *qkv,
+                   const struct pw_attention_keep *keep);
 void pw_rope_join(const struct pw_exec *x, const struct pw_attention *a, int rows, const struct pw_attention_keep *keep,
                   const real *dq, real *dk, real *dv, real *dqkv);
 /* attention.c: of one product in every block, over all heads. */

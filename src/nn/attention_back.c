@@ -23,7 +23,8 @@ static struct head head_at(const struct job *j, int item)
     return (struct head){ .s = s, .len = j->r->off[s + 1] - first, .q = j->keep->q + at,
         .k = j->keep->k + ((size_t)g * j->rows + first) * a->hd,
         .v = j->qkv + (size_t)first * pw_attention_width(a) + (a->heads + a->kv_heads + g) * a->hd,
-        .dout = j->dout + ((size_t)first * a->heads + h) * a->hd, .dq = j->dq + at, .dk = j->dk + at, .dv = j->dv + at };
+        .dout = j->dout + ((size_t)first * a->heads + h) * a->hd,
+        .dq = j->dq + at, .dk = j->dk + at, .dv = j->dv + at };
 }
 
 /* p = softmax(q k^T) with 0 for what is not seen. */

@@ -75,8 +75,8 @@ static pwy_status make_room(struct pw_exec *x, struct job *j)
     return PWY_OK;
 }
 
-pwy_status pw_attention_step(struct pw_exec *x, const struct pw_attention *a, const real *qkv, int pos, int64_t capacity,
-                             real *cache, real *out)
+pwy_status pw_attention_step(struct pw_exec *x, const struct pw_attention *a, const real *qkv, int pos,
+                             int64_t capacity, real *cache, real *out)
 {
     size_t mark = pw_arena_mark(x->arena);
     struct job job = { .x = x, .a = a, .pos = pos, .capacity = capacity, .qkv = qkv, .cache = cache, .out = out };

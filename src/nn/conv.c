@@ -42,14 +42,15 @@ static pwy_status run_chunks(struct pw_exec *x, const struct pw_conv_block *b, c
         struct pw_span images = chunk_at(s, first);
         real *map = keep->map + (keep->stat != NULL ? first * pw_conv_map_size(s) : 0);
         pw_conv_patches(x, s, images, in, patches);
-        PW_TRY(pw_linear(x, (images.end - first) * s->h * s->w, 9 * s->c_in, s->c_out, patches, keep->kernel, map, false));
+        int rows = (images.end - first) * s->h * s->w;
+        PW_TRY(pw_linear(x, rows, 9 * s->c_in, s->c_out, patches, keep->kernel, map, false));
         pw_conv_norm(x, b, s, images, map, out, keep->stat, keep->pick);
     }
     return PWY_OK;
 }
 
-pwy_status pw_conv_block(struct pw_exec *x, const struct pw_conv_block *b, int n, int h, int w, const real *in, real *out,
-                         struct pw_conv_keep **keep)
+pwy_status pw_conv_block(struct pw_exec *x, const struct pw_conv_block *b, int n, int h, int w, const real *in,
+                         real *out, struct pw_conv_keep **keep)
 {
     struct pw_conv_shape s = shape_of(b, n, h, w);
     size_t start = pw_arena_mark(x->arena);

@@ -16,7 +16,10 @@ static inline size_t pw_conv_out_size(const struct pw_conv_shape *s)
 {
     return (size_t)((s->h + 1) / 2) * ((s->w + 1) / 2) * s->c_out;
 }
-static inline int pw_conv_groups(const struct pw_conv_shape *s) { return (s->c_out + PW_CONV_GROUP - 1) / PW_CONV_GROUP; }
+static inline int pw_conv_groups(const struct pw_conv_shape *s)
+{
+    return (s->c_out + PW_CONV_GROUP - 1) / PW_CONV_GROUP;
+}
 
 struct pw_conv_keep {
     real *kernel;                       /* (9 c_in, c_out) standardised, with the gain */
@@ -28,16 +31,21 @@ struct pw_conv_keep {
 
 /* conv_kernel.c */
 pwy_status pw_conv_kernel(struct pw_exec *x, const struct pw_conv_block *b, struct pw_conv_keep *keep);
-pwy_status pw_conv_kernel_back(struct pw_exec *x, const struct pw_conv_block *b, const struct pw_conv_keep *keep, const real *dkernel);
+pwy_status pw_conv_kernel_back(struct pw_exec *x, const struct pw_conv_block *b, const struct pw_conv_keep *keep,
+                               const real *dkernel);
 
 /* conv_patch.c: images first .. end-1 and their patches (end - first, h, w, 9, c_in); back: ADDS to din. */
-void pw_conv_patches(const struct pw_exec *x, const struct pw_conv_shape *s, struct pw_span images, const real *in, real *patches);
-void pw_conv_patches_back(const struct pw_exec *x, const struct pw_conv_shape *s, struct pw_span images, const real *dpatches, real *din);
+void pw_conv_patches(const struct pw_exec *x, const struct pw_conv_shape *s, struct pw_span images, const real *in,
+                     real *patches);
+void pw_conv_patches_back(const struct pw_exec *x, const struct pw_conv_shape *s, struct pw_span images,
+                          const real *dpatches, real *din);
 
-/* conv_norm.c: GroupNorm, ReLU, 2x2 max-pool of images first .. end-1. map is theirs alone; out, stat, pick (the latter two may be NULL) and dout are whole. */
-void pw_conv_norm(const struct pw_exec *x, const struct pw_conv_block *b, const struct pw_conv_shape *s, struct pw_span images,
-                  const real *map, real *out, real *stat, uint8_t *pick);
+/* conv_norm.c: GroupNorm, ReLU, 2x2 max-pool of images first .. end-1. map is theirs alone; out, stat and pick (these
+   two may be NULL) and dout are whole. */
+void pw_conv_norm(const struct pw_exec *x, const struct pw_conv_block *b, const struct pw_conv_shape *s,
+                  struct pw_span images, const real *map, real *out, real *stat, uint8_t *pick);
 /* dmap is overwritten, theirs alone; part (n, 2, c_out): gradients of gain and bias, image by image. */
-void pw_conv_norm_back(const struct pw_exec *x, const struct pw_conv_block *b, const struct pw_conv_shape *s, struct pw_span images,
-                       const struct pw_conv_keep *keep, const real *dout, real *dmap, real *part);
+void pw_conv_norm_back(const struct pw_exec *x, const struct pw_conv_block *b, const struct pw_conv_shape *s,
+                       struct pw_span images, const struct pw_conv_keep *keep, const real *dout, real *dmap,
+                       real *part);
 #endif

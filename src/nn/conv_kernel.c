@@ -10,7 +10,8 @@ static void center(const struct pw_kern *kern, int n, const real *w, const real 
     kern->axpy(n, -1, mean, out);
 }
 
-static void find_stats(const struct pw_kern *kern, int fan_in, int n, const real *w, real *row, struct pw_conv_keep *keep)
+static void find_stats(const struct pw_kern *kern, int fan_in, int n, const real *w, real *row,
+                       struct pw_conv_keep *keep)
 {
     memset(keep->mean, 0, n * sizeof *keep->mean);
     memset(keep->rstd, 0, n * sizeof *keep->rstd);
@@ -47,8 +48,8 @@ pwy_status pw_conv_kernel(struct pw_exec *x, const struct pw_conv_block *b, stru
 /* Five rows of c_out numbers: the kernel's row made again, a product, and sums over the fan-in. */
 struct rows { real *normed, *tmp, *sum, *inner, *factor; };
 
-static void normed_row(const struct pw_kern *kern, const struct pw_conv_block *b, const struct pw_conv_keep *keep, int i,
-                       real *out)
+static void normed_row(const struct pw_kern *kern, const struct pw_conv_block *b, const struct pw_conv_keep *keep,
+                       int i, real *out)
 {
     center(kern, b->c_out, b->w->w + (size_t)i * b->c_out, keep->mean, out);
     kern->mul(b->c_out, out, keep->rstd, out);

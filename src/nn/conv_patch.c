@@ -1,7 +1,13 @@
 /* The 3x3 neighbourhoods of every pixel as rows of a matrix, and back. */
 #include "nn/conv.h"
 
-struct job { const struct pw_exec *x; const struct pw_conv_shape *s; struct pw_span images; const real *from; real *to; };
+struct job {
+    const struct pw_exec *x;
+    const struct pw_conv_shape *s;
+    struct pw_span images;
+    const real *from;
+    real *to;
+};
 
 /* The columns x - 1 .. x + 1 that lie inside: `count` of them, `skip` left out before. */
 struct taps { int skip, count; };

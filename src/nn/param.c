@@ -118,7 +118,7 @@ static pwy_status append(struct pw_params *set, struct pw_param *p)
 
 static pwy_status bring(struct pw_params *set, const char *name, int rank, const int64_t *shape, real *w, bool mapped)
 {
-    int64_t n;
+    int64_t n = 0;
     PW_TRY(check_shape(name, rank, shape, &n));
     if (pw_params_find(set, name) != NULL)
         return pw_fail(PWY_E_FORMAT, "tensor '%s' is there twice", name);
@@ -131,7 +131,8 @@ static pwy_status bring(struct pw_params *set, const char *name, int rank, const
     return PWY_OK;
 }
 
-pwy_status pw_params_bring(struct pw_params *set, const char *name, int rank, const int64_t *shape, real *w, bool mapped)
+pwy_status pw_params_bring(struct pw_params *set, const char *name, int rank, const int64_t *shape, real *w,
+                            bool mapped)
 {
     pwy_status status = bring(set, name, rank, shape, w, mapped);
     if (status != PWY_OK && !mapped)
@@ -150,7 +151,7 @@ static void start(const struct pw_params *set, struct pw_param *p, enum pw_init 
 static pwy_status add_new(struct pw_params *set, enum pw_init init, double spread, int rank, const int64_t *shape,
                           const char *name, struct pw_param **out)
 {
-    int64_t n;
+    int64_t n = 0;
     PW_TRY(check_shape(name, rank, shape, &n));
     if (set->closed)
         return pw_fail(PWY_E_FORMAT, "tensor '%s' is missing from the model", name);

@@ -9,8 +9,8 @@
 enum pw_param_kind {
     PW_MATRIX,                          /* decayed */
     PW_VECTOR,                          /* gains, biases, embeddings of tasks and positions: not decayed */
-    PW_TABLE,                           /* many rows of which a step touches few: row-sparse Adam, own rate, not decayed */
-    PW_CONST                            /* fitted before training, never trained: quantiles, idf, kernels' biases, trees */
+    PW_TABLE,                       /* many rows, of which a step touches few: row-sparse Adam, own rate, no decay */
+    PW_CONST                            /* fitted, never trained: quantiles, idf, kernels' biases, trees */
 };
 
 struct pw_param {
@@ -18,11 +18,13 @@ struct pw_param {
     enum pw_param_kind kind;
     int rank; int64_t shape[4];
     int64_t n;                          /* product of shape */
-    real *w;                            /* the weights: owned by the set, or borrowed from a mapped file when `mapped` */
+    real *w;                            /* the weights: the set's, or borrowed from a file when `mapped` */
     bool mapped;
     real *g;                            /* NULL outside training, and for PW_CONST */
-    int64_t groups;                     /* slices along the first axis that a step may leave alone: rows of a PW_TABLE, experts; else 1 */
-    uint8_t *touched;                   /* [groups] set by the backward pass of this step where groups > 1; g of an untouched group is not read */
+    int64_t groups;                     /* slices along the first axis that a step may leave alone: rows of a PW_TABLE,
+                                           experts (a PW_MATRIX of rank 3); else 1 */
+    uint8_t *touched;                   /* [groups] set by the backward pass of this step where groups > 1; g of an
+                                           untouched group is not read */
     real lr_scale;                      /* times the run's learning rate; 1 unless the owner says otherwise */
     bool frozen;                        /* no gradient is computed, nothing moves */
 };
@@ -36,16 +38,21 @@ struct pw_param *pw_params_find(const struct pw_params *set, const char *name);
 
 /* How a new tensor starts. */
 enum pw_init { PW_ZEROS, PW_ONES, PW_NORMAL, PW_UNIFORM };
-/* Declares a tensor by name (printf-like last, so that layers can number theirs): made and started by a random stream keyed by (set->seed, name), or found, when a file brought it or another
-   task declared it before, and its shape checked (PWY_E_FORMAT). `spread` is the standard deviation or half-width. shape: rank numbers. */
+/* Declares a tensor by name (printf-like last, so that layers can number theirs): made and started by a random stream
+   keyed by (set->seed, name), or found, when a file brought it or another task declared it before, and its shape
+   checked (PWY_E_FORMAT). `spread` is the standard deviation or half-width. shape: rank numbers, 1 to 4 of them. */
 pwy_status pw_param_declare(struct pw_params *set, enum pw_param_kind kind, enum pw_init init, double spread, int rank,
-                            const int64_t *shape, struct pw_param **out, const char *name, ...) __attribute__((format(printf, 8, 9)));
+                            const int64_t *shape, struct pw_param **out, const char *name, ...)
+    __attribute__((format(printf, 8, 9)));
 #define PW_SHAPE(...) ((const int64_t[]){__VA_ARGS__})
-/* Puts a file's tensor into the set, for a later declaration to find; its kind comes with that. w: mapped (it must outlive the set), or from
-   pw_calloc and then taken, also on failure. A name that is there already, a rank outside 1..4 or a negative size: PWY_E_FORMAT. */
-pwy_status pw_params_bring(struct pw_params *set, const char *name, int rank, const int64_t *shape, real *w, bool mapped);
-void pw_param_touch(struct pw_param *p, int64_t group);            /* first touch in a step zeroes that group's gradient */
-pwy_status pw_params_start_training(struct pw_params *set);        /* gradients for all but PW_CONST, and weights of their own for what was mapped; again: for what is new */
+/* Puts a file's tensor into the set, for a later declaration to find; its kind comes with that. w: mapped (it must
+   outlive the set), or from pw_calloc and then taken, also on failure. A name that is there already, a rank outside
+   1..4 or a negative size: PWY_E_FORMAT. */
+pwy_status pw_params_bring(struct pw_params *set, const char *name, int rank, const int64_t *shape, real *w,
+                           bool mapped);
+void pw_param_touch(struct pw_param *p, int64_t group);            /* the first in a step zeroes its gradient */
+/* Gradients for all but PW_CONST, and weights of their own for what was mapped. Again: for what is new. */
+pwy_status pw_params_start_training(struct pw_params *set);
 void pw_params_zero_grad(struct pw_params *set);                   /* one-group gradients to 0, touches off */
 static inline bool pw_trains(const struct pw_param *p) { return p->g != NULL && !p->frozen; }
 #endif

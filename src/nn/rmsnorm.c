@@ -29,7 +29,8 @@ static void forward_block(void *arg, int block, int worker)
     }
 }
 
-pwy_status pw_rmsnorm(struct pw_exec *x, int rows, int d, const real *in, const struct pw_param *w, real *out, real *rstd)
+pwy_status pw_rmsnorm(struct pw_exec *x, int rows, int d, const real *in, const struct pw_param *w, real *out,
+                      real *rstd)
 {
     struct job job = { .x = x, .rows = rows, .d = d, .in = in, .w = w->w, .out = out, .rstd = rstd };
     pw_exec_run(x, pw_block_count(rows, d), forward_block, &job);
@@ -66,7 +67,8 @@ static void back_block(void *arg, int block, int worker)
 pwy_status pw_rmsnorm_back(struct pw_exec *x, int rows, int d, const real *in, const real *rstd, struct pw_param *w,
                            const real *dout, real *din)
 {
-    struct job job = { .x = x, .rows = rows, .d = d, .in = in, .w = w->w, .dout = dout, .rstd = (real *)rstd, .din = din };
+    struct job job = { .x = x, .rows = rows, .d = d, .in = in, .w = w->w, .dout = dout,
+                       .rstd = (real *)rstd, .din = din };
     int blocks = pw_block_count(rows, d);
     size_t mark = pw_arena_mark(x->arena);
     PW_NEED(job.scratch = pw_arena_take(x->arena, (size_t)blocks * d + 1, sizeof(real)));

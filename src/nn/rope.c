@@ -108,7 +108,7 @@ void pw_rope_split(const struct pw_exec *x, const struct pw_attention *a, int ro
     pw_exec_run(x, pw_block_count(rows, pw_attention_width(a)), split_block, &job);
 }
 
-/* Row i of the gradient of key and value head g: the sum over the query heads that share it, in the first one's place. */
+/* Row i of the gradient of key and value head g: the sum over the query heads that share it, in the first's place. */
 static void share(const struct job *j, int g, int i)
 {
     int group = j->a->heads / j->a->kv_heads;

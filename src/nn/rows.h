@@ -1,5 +1,5 @@
-/* Rows of a matrix in blocks, each an item of work. A sum over rows is one partial sum a block, added up in the order of
-   the blocks; so its bits depend on the shape alone. Private to src/nn. */
+/* Rows of a matrix in blocks, each an item of work. A sum over rows is one partial sum a block, added up in the order
+   of the blocks; so its bits depend on the shape alone. Private to src/nn. */
 #ifndef PW_ROWS_BLOCKS_H
 #define PW_ROWS_BLOCKS_H
 #include <string.h>
@@ -7,7 +7,7 @@
 
 enum { PW_BLOCK_NUMBERS = 16384, PW_MOST_BLOCKS = 64 };
 
-/* The rows in a block of a matrix of that width: about PW_BLOCK_NUMBERS numbers, and no more than PW_MOST_BLOCKS blocks. */
+/* The rows in a block of a matrix of that width: about PW_BLOCK_NUMBERS numbers, and at most PW_MOST_BLOCKS blocks. */
 static inline int pw_block_rows(int rows, int width)
 {
     int by_size = PW_BLOCK_NUMBERS / (width > 0 ? width : 1), by_count = (rows + PW_MOST_BLOCKS - 1) / PW_MOST_BLOCKS;
