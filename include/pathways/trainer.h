@@ -22,6 +22,8 @@ typedef int (*pwy_progress_fn)(const pwy_progress *progress, void *user);
 /** Options (recipe: `train:`): `minutes`, `steps` or `epochs` (one of them; default 5 minutes), `seed`, `threads`, `batch`, `lr`, `warmup`, `temperature`, `clip`, `weight_decay`,
  *  `dropout`, `max_bad_rows`, `plan` (what a run by minutes came to), `freeze` (a list of parameter names, * allowed), `checkpoint` (a path that is written when the run is stopped). @since 0.1 */
 PWY_API pwy_status pwy_trainer_new(pwy_model *model, const pwy_options *options, pwy_trainer **out);
+/** Whether pwy_trainer_new would take these options: for asking before a model is made, which takes long. @since 0.1 */
+PWY_API pwy_status pwy_trainer_check(const pwy_options *options);
 PWY_API pwy_status pwy_trainer_on_progress(pwy_trainer *trainer, pwy_progress_fn fn, void *user, pwy_destroy_fn destroy);   /**< @since 0.1 */
 /** Runs to the end. PWY_E_CANCELLED when stopped: run again to go on. @since 0.1 */
 PWY_API pwy_status pwy_trainer_run(pwy_trainer *trainer);

@@ -17,6 +17,11 @@ pwy_status pwy_trainer_new(pwy_model *model, const pwy_options *options, pwy_tra
     return pw_trainer_open(model, map_of(options), out);
 }
 
+pwy_status pwy_trainer_check(const pwy_options *options)
+{
+    return pw_trainer_check(map_of(options));
+}
+
 pwy_status pwy_trainer_open(pwy_registry *registry, const char *path, const pwy_options *options, pwy_trainer **out)
 {
     PW_GIVEN(registry);

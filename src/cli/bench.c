@@ -16,7 +16,7 @@ static const char more[] =
 
 static int run(const char *what, const pwy_options *o)
 {
-    pwy_context *ctx = cli_context(1);
+    pwy_context *ctx = cli_context(1, true);
     char *json;
     if (ctx == NULL) return CLI_FAILED;
     pwy_status status = pwy_bench_run(ctx, what, o, &json);

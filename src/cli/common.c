@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- messages --- */
 
@@ -97,10 +98,14 @@ bool cli_set(pwy_options *o, const char *name, const char *value)
 
 static void log_line(pwy_log_level level, const char *message, void *user)
 {
-    (void)user;
-    if (level > PWY_LOG_INFO) return;
-    cli_line_break();
-    fprintf(stderr, "pathways: %s\n", message);
+    bool told = level > PWY_LOG_WARNING, quiet = user != NULL;
+    if (level > PWY_LOG_INFO || (told && quiet)) return;
+    if (told && isatty(STDERR_FILENO)) {
+        cli_passing("%s", message);
+        return;
+    }
+    cli_line_clear();
+    fprintf(stderr, "%s%s\n", told ? "" : "pathways: ", message);
 }
 
 static pwy_status make_context(int64_t threads, pwy_context **out)
@@ -114,11 +119,12 @@ static pwy_status make_context(int64_t threads, pwy_context **out)
     return status;
 }
 
-pwy_context *cli_context(int64_t threads)
+pwy_context *cli_context(int64_t threads, bool quiet)
 {
+    static char yes;
     pwy_context *ctx;
     if (make_context(threads, &ctx) != PWY_OK) return cli_fail(), NULL;
-    pwy_context_on_log(ctx, log_line, NULL, NULL);
+    pwy_context_on_log(ctx, log_line, quiet ? &yes : NULL, NULL);
 #ifdef HAVE_MEDIA
     if (pwy_media_register(ctx) != PWY_OK) {
         cli_fail();

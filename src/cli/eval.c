@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NAME = 40, SENSES = 64 };        /* columns that a name takes at most; bytes of a task's senses */
+
 static const char more[] =
     "Scores every task of MODEL that RECIPE has rows for, beside the score of always answering the most common label\n"
     "(or the mean, or the order-0 entropy of the text), with the parameters that an answer read and its operations.\n\n"
@@ -19,7 +21,7 @@ static const char more[] =
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 
 struct eval { const char *model_path, *recipe_path, *split, *task, *data, *threads, *shuffle, *max_bad; bool json, help;
-    pwy_context *ctx; pwy_recipe *recipe; pwy_model *model; pwy_session *session; pwy_split which; int64_t bad_rows; };
+    pwy_context *ctx; pwy_recipe *recipe; pwy_model *model; pwy_session *session; pwy_split which; int64_t bad_rows; int name_width, senses_width; };
 
 static pwy_status open_session(struct eval *e)
 {
@@ -38,7 +40,7 @@ static pwy_status open_all(struct eval *e)
     pwy_options *o;
     pwy_status status = pwy_options_new(&o);
     if (status != PWY_OK) return status;
-    if (e->data != NULL) status = pwy_options_set(o, "data", e->data);
+    status = cli_set(o, "data", e->data) && cli_set(o, "only", e->task) ? PWY_OK : PWY_E_NOMEM;
     if (status == PWY_OK) status = pwy_model_open(e->ctx, e->model_path, &e->model);
     if (status == PWY_OK) status = pwy_options_set_flag(o, "skip_unsupported", 1);
     if (status == PWY_OK) status = pwy_recipe_open(e->ctx, e->recipe_path, o, &e->recipe);
@@ -54,19 +56,66 @@ static void senses(const pwy_task *t, char *out, size_t cap)
         len += (size_t)snprintf(out + len, cap - len, "%s%s", p > 0 ? "+" : "", pwy_task_part_sense(t, p));
 }
 
+/* Columns that UTF-8 text takes, roughly: one a character. */
+static int width(const char *text)
+{
+    int n = 0;
+    for (; *text != '\0'; text++) n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
+static void measure(struct eval *e)
+{
+    const pwy_registry *tasks = pwy_recipe_registry(e->recipe);
+    char of[SENSES];
+    e->name_width = e->senses_width = 6;
+    for (int64_t i = 0; i < pwy_registry_count(tasks); i++) {
+        const pwy_task *t = pwy_registry_at(tasks, i);
+        int name = width(pwy_task_name(t));
+        senses(t, of, sizeof of);
+        if (name > e->name_width) e->name_width = name < NAME ? name : NAME;
+        if (width(of) > e->senses_width) e->senses_width = width(of);
+    }
+}
+
+static void show_head(const struct eval *e)
+{
+    printf("%-*s  %-*s  %-13s %9s %9s %7s %10s %7s %10s\n", e->name_width, "task", e->senses_width, "senses", "metric", "score",
+           "baseline", "n", "active", "of all", "flops");
+}
+
+/* A long name stands alone, with its numbers below, so that columns stay columns. */
+static void show_name(const struct eval *e, const char *name)
+{
+    int pad = e->name_width - width(name);
+    if (pad >= 0) printf("%s%*s", name, pad, "");
+    else printf("%s\n%*s", name, e->name_width, "");
+}
+
+/* Six digits or so of any size: 0.9314, 68312.1. */
+static const char *number(double x, char out[32])
+{
+    snprintf(out, 32, fabs(x) < 1000 ? "%.4f" : "%.1f", x);
+    return out;
+}
+
 static void show(const struct eval *e, const pwy_task *t, const pwy_score *s)
 {
-    char of[64];
+    char of[SENSES], score[32], base[32];
+    cli_line_clear();
     if (e->json) {
         printf("%s\n", pwy_score_json(s));
+        fflush(stdout);
         return;
     }
     senses(t, of, sizeof of);
-    printf("%-16s %-12s %-13s %9.4f %9.4f %7lld %10lld %6.1f%% %10.3g\n", pwy_task_name(t), of, pwy_score_metric(s),
-           pwy_score_value(s), pwy_score_baseline(s), (long long)pwy_score_n(s),
+    show_name(e, pwy_task_name(t));
+    printf("  %-*s  %-13s %9s %9s %7lld %10lld %6.1f%% %10.3g\n", e->senses_width, of, pwy_score_metric(s),
+           number(pwy_score_value(s), score), number(pwy_score_baseline(s), base), (long long)pwy_score_n(s),
            (long long)pwy_score_active_parameters(s),
            100.0 * (double)pwy_score_active_parameters(s) / (double)pwy_score_total_parameters(s), pwy_score_flops(s));
-    if (pwy_score_bad_rows(s) > 0) printf("%-16s %lld bad rows skipped\n", "", (long long)pwy_score_bad_rows(s));
+    if (pwy_score_bad_rows(s) > 0)
+        printf("%*s  %lld bad rows skipped\n", e->name_width, "", (long long)pwy_score_bad_rows(s));
     fflush(stdout);
 }
 
@@ -76,13 +125,13 @@ static pwy_status eval_task(struct eval *e, const pwy_task *t, int *scored)
     pwy_source *source;
     pwy_task *known;
     pwy_score *score;
-    if (e->task != NULL && strcmp(e->task, pwy_task_name(t)) != 0) return PWY_OK;
     if (pwy_registry_find(pwy_model_registry(e->model), pwy_task_name(t), &known) != PWY_OK
         || pwy_task_get_source(t, e->which, &source) != PWY_OK) {
         if (e->task != NULL) return PWY_E_NOT_FOUND;
-        fprintf(stderr, "pathways: %s\n", pwy_error_message());
+        fprintf(stderr, "pathways: left out: %s\n", pwy_error_message());
         return PWY_OK;
     }
+    cli_passing("scoring %s", pwy_task_name(t));
     pwy_status status = pwy_session_evaluate(e->session, pwy_task_name(t), source, e->bad_rows, &score);
     if (status != PWY_OK) return status;
     show(e, known, score);
@@ -95,9 +144,8 @@ static int eval_all(struct eval *e)
 {
     const pwy_registry *tasks = pwy_recipe_registry(e->recipe);
     int scored = 0;
-    if (!e->json)
-        printf("%-16s %-12s %-13s %9s %9s %7s %10s %7s %10s\n", "task", "senses", "metric", "score", "baseline", "n", "active",
-               "of all", "flops");
+    measure(e);
+    if (!e->json) show_head(e);
     for (int64_t i = 0; i < pwy_registry_count(tasks); i++)
         if (eval_task(e, pwy_registry_at(tasks, i), &scored) != PWY_OK) return cli_fail();
     if (scored > 0) return CLI_DONE;
@@ -121,7 +169,7 @@ static int run(const struct cli_command *c, struct eval *e)
     e->bad_rows = e->max_bad == NULL ? 100 : strtoll(e->max_bad, &end, 10);
     if (e->bad_rows < 0 || (end != NULL && (*end != '\0' || end == e->max_bad)))
         return cli_usage(c, "--max-bad-rows '%s' is not a number from 0", e->max_bad);
-    if ((e->ctx = cli_context(1)) == NULL) return CLI_FAILED;
+    if ((e->ctx = cli_context(1, true)) == NULL) return CLI_FAILED;
     return open_all(e) == PWY_OK ? eval_all(e) : cli_fail();
 }
 

@@ -131,7 +131,7 @@ static pwy_status find_task(struct predict *p)
 
 static int run(struct predict *p, int argc, char **argv)
 {
-    if ((p->ctx = cli_context(1)) == NULL) return CLI_FAILED;
+    if ((p->ctx = cli_context(1, true)) == NULL) return CLI_FAILED;
     if (pwy_model_open(p->ctx, argv[0], &p->model) != PWY_OK) return cli_fail();
     if (p->task == NULL && pwy_registry_count(pwy_model_registry(p->model)) != 1) return find_task(p), CLI_USAGE;
     if (find_task(p) != PWY_OK || pwy_session_new(p->model, p->options, &p->session) != PWY_OK

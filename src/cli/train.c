@@ -9,16 +9,31 @@
 static const char more[] =
     "Learns every task of RECIPE and writes MODEL. The recipe says what to learn, from which files, and how long;\n"
     "options given here stand over the recipe's.\n\n"
-    "  -o MODEL       the file to write; what was there stays whole until the new one is complete\n"
-    "  --resume       go on from MODEL.checkpoint, which an interrupted run left\n"
-    "  --minutes N    how long to train, or --steps N, or --epochs N\n"
-    "  --data DIR     the folder that the recipe's paths start from\n"
-    "  --threads N, --seed N, --batch N, --lr X, --max-bad-rows N ...: as the recipe's `train:`\n"
-    "  --quiet        no progress\n\n"
-    "Ctrl-C saves the state beside MODEL and says how to go on. Exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted.\n";
+    "  -o MODEL         the file to write; what was there stays whole until the new one is complete\n"
+    "  --resume         go on from MODEL.checkpoint, which an interrupted run left\n"
+    "  --data DIR       the folder that the recipe's paths start from\n"
+    "  --minutes N      how long to train (default 5), or\n"
+    "  --steps N, --epochs N\n"
+    "  --threads N      default: every processor; with --steps or --epochs the model is the same for any number\n"
+    "  --seed N         default 1\n"
+    "  --max-bad-rows N rows that may be skipped before it is an error (default 100)\n"
+    "  --batch N, --lr X, --warmup X, --temperature X, --clip X, --weight-decay X, --dropout X: as in the recipe's `train:`\n"
+    "  --quiet          no progress; warnings only\n\n"
+    "With --resume only --minutes, --threads and --max-bad-rows may be given anew.\n"
+    "Ctrl-C saves the state beside MODEL and says how to go on.\n"
+    "Exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted.\n";
 
-struct train { const char *recipe_path, *model_path, *data, *minutes, *steps, *epochs; bool resume, help, quiet; char *checkpoint;
-    pwy_options *given; pwy_context *ctx; pwy_recipe *recipe; pwy_model *blank; pwy_trainer *trainer; pwy_model *model; };
+/* What a recipe's `train:` may say, and so the command line. The first three exclude each other; the last three may change
+   when a run goes on (minutes too). */
+static const char *const words[] = {"minutes", "steps", "epochs", "seed", "batch", "chunk", "lr", "warmup", "temperature",
+                                    "clip", "weight_decay", "dropout", "dtype", "threads", "max_bad_rows"};
+static const char *const word_flags[] = {"--minutes", "--steps", "--epochs", "--seed", "--batch", "--chunk", "--lr", "--warmup",
+                                         "--temperature", "--clip", "--weight-decay", "--dropout", "--dtype", "--threads",
+                                         "--max-bad-rows"};
+enum { MINUTES, STEPS, EPOCHS, SEED, THREADS = 13, WORDS = 15, FLAGS = 6 };
+
+struct train { const char *recipe_path, *model_path, *data, *value[WORDS]; bool resume, help, quiet; char *checkpoint;
+    pwy_context *ctx; pwy_recipe *recipe; pwy_model *blank; pwy_trainer *trainer; pwy_model *model; };
 
 static pwy_status open_recipe(struct train *t)
 {
@@ -32,24 +47,23 @@ static pwy_status open_recipe(struct train *t)
     return status;
 }
 
-/* How long: what the command line says stands instead of what the recipe says. */
-static pwy_status set_length(struct train *t, pwy_options *o)
+/* How long: what the command line says stands instead of all that the recipe says of it. */
+static pwy_status clear_length(const struct train *t, pwy_options *o)
 {
     static const char *const ways[] = {"minutes", "steps", "epochs", "plan"};
-    const char *value[] = {t->minutes, t->steps, t->epochs, NULL};
     pwy_status status = PWY_OK;
-    bool any = t->minutes != NULL || t->steps != NULL || t->epochs != NULL;
-    for (int i = 0; status == PWY_OK && any && i < 4; i++)
-        status = value[i] != NULL ? pwy_options_set(o, ways[i], value[i]) : pwy_options_unset(o, ways[i]);
+    if (t->value[MINUTES] == NULL && t->value[STEPS] == NULL && t->value[EPOCHS] == NULL) return PWY_OK;
+    for (int i = 0; i < 4 && status == PWY_OK; i++) status = pwy_options_unset(o, ways[i]);
     return status;
 }
 
-static pwy_status set_options(struct train *t, pwy_options *o)
+static pwy_status set_options(const struct train *t, pwy_options *o)
 {
-    pwy_status status = pwy_options_merge(o, t->given);
-    if (status == PWY_OK) status = set_length(t, o);
+    pwy_status status = clear_length(t, o);
+    for (int i = 0; i < WORDS && status == PWY_OK; i++)
+        if (t->value[i] != NULL) status = pwy_options_set(o, words[i], t->value[i]);
     if (status == PWY_OK) status = pwy_options_set(o, "checkpoint", t->checkpoint);
-    return status;
+    return status == PWY_OK ? pwy_trainer_check(o) : status;
 }
 
 static pwy_status open_trainer(struct train *t)
@@ -69,7 +83,7 @@ static pwy_status run(struct train *t)
     cli_catch_interrupt(t->trainer);
     status = pwy_trainer_run(t->trainer);
     cli_release_interrupt();
-    cli_progress_end();
+    cli_line_break();
     if (status == PWY_OK) status = pwy_trainer_model(t->trainer, &t->model);
     return status == PWY_OK ? pwy_model_save(t->model, t->model_path) : status;
 }
@@ -93,24 +107,41 @@ static int64_t processors(void)
     return n < 1 ? 1 : n > 64 ? 64 : n;
 }
 
-static int train(struct train *t)
+/* What was asked for, done step by step. */
+static pwy_status work(struct train *t)
 {
-    pwy_status status = PWY_OK;
-    if (access(t->checkpoint, F_OK) != 0 && t->resume && access(t->model_path, F_OK) == 0) {
-        fprintf(stderr, "%s is finished: there is nothing to resume\n", t->model_path);
-        return CLI_DONE;
-    }
-    if ((t->ctx = cli_context(processors())) == NULL) return CLI_FAILED;
-    status = open_recipe(t);
+    pwy_status status = open_recipe(t);
     if (status == PWY_OK) status = pwy_model_check_path(t->model_path);
     if (status == PWY_OK) status = open_trainer(t);
-    if (status == PWY_OK) status = run(t);
-    if (status == PWY_E_CANCELLED) {
-        cli_line_break();
-        fprintf(stderr, "interrupted; the state is in %s\ngo on with: pathways train %s -o %s --resume\n", t->checkpoint,
-                t->recipe_path, t->model_path);
-        return CLI_INTERRUPTED;
-    }
+    return status == PWY_OK ? run(t) : status;
+}
+
+static int interrupted(const struct train *t)
+{
+    fprintf(stderr, "interrupted; the state is in %s\ngo on with: pathways train %s -o %s --resume%s%s\n", t->checkpoint,
+            t->recipe_path, t->model_path, t->data != NULL ? " --data " : "", t->data != NULL ? t->data : "");
+    return CLI_INTERRUPTED;
+}
+
+/* With --resume: is there something to go on from? True: yes; else *result. */
+static bool can_resume(const struct train *t, int *result)
+{
+    if (access(t->checkpoint, F_OK) == 0) return true;
+    bool finished = access(t->model_path, F_OK) == 0;
+    if (finished) fprintf(stderr, "%s is finished: there is nothing to resume\n", t->model_path);
+    else fprintf(stderr, "pathways: there is no %s to go on from; without --resume the run starts anew\n", t->checkpoint);
+    *result = finished ? CLI_DONE : CLI_FAILED;
+    return false;
+}
+
+static int train(struct train *t)
+{
+    int result;
+    if (t->resume && !can_resume(t, &result)) return result;
+    if ((t->ctx = cli_context(processors(), t->quiet)) == NULL) return CLI_FAILED;
+    cli_catch_early();
+    pwy_status status = work(t);
+    if (status == PWY_E_CANCELLED) return interrupted(t);
     if (status != PWY_OK) return cli_fail();
     finish(t);
     return CLI_DONE;
@@ -123,7 +154,6 @@ static void close_all(struct train *t)
     pwy_model_free(t->blank);
     pwy_recipe_free(t->recipe);
     pwy_context_free(t->ctx);
-    pwy_options_free(t->given);
     free(t->checkpoint);
 }
 
@@ -135,22 +165,28 @@ static bool checkpoint_path(struct train *t)
     return t->checkpoint != NULL;
 }
 
+/* A run that goes on keeps its settings. */
+static bool usable(const struct cli_command *c, const struct train *t, int argc)
+{
+    if (argc != 1) return cli_usage(c, "%s", argc < 1 ? "no recipe given" : "one recipe at a time"), false;
+    if (t->model_path == NULL) return cli_usage(c, "no output given; -o MODEL names it"), false;
+    for (int i = STEPS; t->resume && i < THREADS; i++)
+        if (t->value[i] != NULL) return cli_usage(c, "%s cannot be changed by --resume", word_flags[i]), false;
+    return true;
+}
+
 int cli_train(int argc, char **argv)
 {
     const struct cli_command *c = cli_command("train");
     struct train t = {0};
-    struct cli_flag flags[] = {{"-o", &t.model_path, NULL}, {"--resume", NULL, &t.resume}, {"--data", &t.data, NULL},
-        {"--minutes", &t.minutes, NULL}, {"--steps", &t.steps, NULL}, {"--epochs", &t.epochs, NULL},
-        {"--quiet", NULL, &t.quiet}, {"--help", NULL, &t.help}, {"-h", NULL, &t.help}, {0}};
-    if (pwy_options_new(&t.given) != PWY_OK) return cli_fail();
-    int result = cli_flags(c, &argc, argv, flags, t.given) ? CLI_DONE : CLI_USAGE;
-    if (result == CLI_DONE && t.help) result = cli_help(c, more);
-    else if (result == CLI_DONE && argc != 1) result = cli_usage(c, "%s", argc < 1 ? "no recipe given" : "one recipe at a time");
-    else if (result == CLI_DONE && t.model_path == NULL) result = cli_usage(c, "no output given; -o MODEL names it");
-    else if (result == CLI_DONE) {
-        t.recipe_path = argv[0];
-        result = checkpoint_path(&t) ? train(&t) : CLI_FAILED;
-    }
+    struct cli_flag flags[FLAGS + WORDS + 1] = {{"-o", &t.model_path, NULL}, {"--resume", NULL, &t.resume},
+        {"--data", &t.data, NULL}, {"--quiet", NULL, &t.quiet}, {"--help", NULL, &t.help}, {"-h", NULL, &t.help}};
+    for (int i = 0; i < WORDS; i++) flags[FLAGS + i] = (struct cli_flag){word_flags[i], &t.value[i], NULL};
+    if (!cli_flags(c, &argc, argv, flags, NULL)) return CLI_USAGE;
+    if (t.help) return cli_help(c, more);
+    if (!usable(c, &t, argc)) return CLI_USAGE;
+    t.recipe_path = argv[0];
+    int result = checkpoint_path(&t) ? train(&t) : CLI_FAILED;
     close_all(&t);
     return result;
 }

@@ -92,6 +92,7 @@ static pwy_status build_tokenizer(pwy_model *m)
     pwy_status status;
     for (int i = 0; i < m->registry->n; i++) any = any || has_text(m->registry->task[i]);
     if (!any) return PWY_OK;
+    pw_log(m->ctx, PWY_LOG_INFO, "looking through the data: texts, for the tokenizer");
     if (m->shape.vocab == 257) return pw_tok_bytes(&m->tok);
     PW_NEED(in.ex = pw_example_make());
     status = pw_tok_train(m->shape.vocab, next_text, &in, &m->tok);
@@ -142,6 +143,8 @@ static pwy_status fit_net(pwy_model *m, struct pw_net *net, struct pw_pool *pool
 {
     struct fit_rows rows = {.task = net->task};
     pwy_status status = PWY_OK;
+    pw_log(m->ctx, PWY_LOG_INFO, "looking through the data: task '%s' (%d of %d), %lld rows", net->task->name,
+           net->task->index + 1, m->registry->n, (long long)net->task->source[PWY_TRAIN]->n);
     PW_NEED(rows.ex = pw_example_make());
     rows.target.labels = pw_calloc((size_t)net->outputs + 1, 1);
     if (rows.target.labels == NULL) status = PWY_E_NOMEM;

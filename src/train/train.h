@@ -76,6 +76,7 @@ struct pwy_trainer {
 
 pwy_status pw_trainer_open(pwy_model *model, const struct pw_node *options, struct pwy_trainer **out);
 pwy_status pw_trainer_open_checkpoint(pwy_registry *registry, const char *path, const struct pw_node *options, struct pwy_trainer **out);
+pwy_status pw_trainer_check(const struct pw_node *options);                  /* whether they would be taken */
 void pw_trainer_close(struct pwy_trainer *t);
 pwy_status pw_trainer_step(struct pwy_trainer *t, double *loss);            /* step.c */
 pwy_status pw_trainer_run(struct pwy_trainer *t);

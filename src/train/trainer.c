@@ -8,7 +8,7 @@
 
 #define FIELD(name, type, min, max) {#name, type, offsetof(struct pw_train_options, name), min, max}
 const struct pw_option pw_train_table[] = {
-    FIELD(minutes, PW_OPT_NUMBER, 0, 1e6), FIELD(epochs, PW_OPT_NUMBER, 0, 1e6), FIELD(steps, PW_OPT_INT, 1, 1e12),
+    FIELD(minutes, PW_OPT_NUMBER, 1e-6, 1e6), FIELD(epochs, PW_OPT_NUMBER, 1e-6, 1e6), FIELD(steps, PW_OPT_INT, 1, 1e12),
     FIELD(seed, PW_OPT_INT, 0, 9e15), FIELD(threads, PW_OPT_INT, 1, 1024), FIELD(batch, PW_OPT_INT, 1, 65536),
     FIELD(chunk, PW_OPT_INT, 1, 65536), FIELD(lr, PW_OPT_NUMBER, 0, 10), FIELD(warmup, PW_OPT_NUMBER, 0, .9),
     FIELD(temperature, PW_OPT_NUMBER, .1, 1e6), FIELD(clip, PW_OPT_NUMBER, 0, 1e6),
@@ -50,6 +50,15 @@ static pwy_status read_options(struct pwy_trainer *t, const struct pw_node *opti
     else PW_NEED(t->given = pw_node_copy(options));
     PW_TRY(pw_options_read(t->given, "train", pw_train_table, &t->o));
     return check_options(t->given, &t->o);
+}
+
+pwy_status pw_trainer_check(const struct pw_node *options)
+{
+    struct pw_train_options o = {.batch = 1};
+    pwy_status status = pw_options_read(options, "train", pw_train_table, &o);
+    if (status == PWY_OK) status = check_options(options, &o);
+    pw_options_release(pw_train_table, &o);
+    return status;
 }
 
 /* Steps that a run by epochs or steps has; 0: by minutes. */
