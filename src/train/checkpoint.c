@@ -95,6 +95,7 @@ static pwy_status integer(const struct pw_node *state, const char *key, const ch
 {
     double value;
     PW_TRY(number(state, key, path, &value));
+    if (!(value >= 0 && value <= 9e15)) return pw_fail(PWY_E_FORMAT, "%s: its state's '%s' is %g", path, key, value);
     *out = (int64_t)value;
     return PWY_OK;
 }
@@ -117,6 +118,8 @@ static pwy_status read_schedule(struct pwy_trainer *t, const struct pw_node *sta
     PW_TRY(integer(state, "next_plan", path, &s->next_plan));
     PW_TRY(integer(state, "measured_step", path, &s->measured_step));
     PW_TRY(number(state, "measured_at", path, &s->measured_at));
+    if (!(s->share >= 0 && s->share <= 1 && s->seconds >= 0))
+        return pw_fail(PWY_E_FORMAT, "%s: its state's share is %g after %g seconds", path, s->share, s->seconds);
     for (s->at = 0; s->at + 1 < s->n_plan && s->plan[s->at + 1].step <= s->step;) s->at++;
     return number(state, "loss", path, &t->loss);
 }
@@ -138,17 +141,38 @@ static pwy_status read_moments(struct pwy_trainer *t, const struct pw_tensors *t
     return PWY_OK;
 }
 
-/* The checkpoint's options, with what the caller gives anew laid over them. */
-static pwy_status merge_options(const struct pw_node *saved, const struct pw_node *anew, struct pw_node **out)
+/* What may change in a run that goes on: none of it is in the model, but how long a run by minutes is. */
+static bool may_change(const struct pw_node *saved, const char *key)
 {
-    static const char *const allowed[] = {"threads", "minutes", "checkpoint", "max_bad_rows", NULL};
+    static const char *const allowed[] = {"threads", "checkpoint", "max_bad_rows"};
+    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
+        if (strcmp(key, allowed[i]) == 0) return true;
+    return strcmp(key, "minutes") == 0 && pw_node_get(saved, "steps") == NULL && pw_node_get(saved, "epochs") == NULL;
+}
+
+/* An option that the run began with stays; the log says so where another value was given. */
+static pwy_status say_stays(pwy_context *ctx, const struct pw_node *saved, const char *key, const struct pw_node *value)
+{
+    const struct pw_node *old = pw_node_get(saved, key);
+    char *had = old != NULL ? pw_node_to_json(old) : pw_strdup("not given"), *given = pw_node_to_json(value);
+    pwy_status status = had == NULL || given == NULL ? PWY_E_NOMEM : PWY_OK;
+    if (status == PWY_OK && strcmp(had, given) != 0)
+        pw_log(ctx, PWY_LOG_WARNING, "train: the run goes on as it began: %s stays as it was (%s); %s is not taken", key,
+               had, given);
+    free(had);
+    free(given);
+    return status;
+}
+
+/* The checkpoint's options, with what the caller gives anew laid over them. */
+static pwy_status merge_options(pwy_context *ctx, const struct pw_node *saved, const struct pw_node *anew,
+                                struct pw_node **out)
+{
+    PW_TRY(pw_options_read(anew, "train", pw_train_table, NULL));
     PW_NEED(*out = saved != NULL ? pw_node_copy(saved) : pw_node_new(PW_MAP));
-    for (const char *const *a = allowed; *a != NULL && anew != NULL; a++) {
-        const struct pw_node *value = pw_node_get(anew, *a);
-        bool by_minutes = pw_node_get(saved, "steps") == NULL && pw_node_get(saved, "epochs") == NULL;
-        if (value == NULL || (strcmp(*a, "minutes") == 0 && !by_minutes)) continue;
-        PW_TRY(pw_node_put_copy(*out, *a, value));
-    }
+    for (int i = 0; anew != NULL && i < anew->n; i++)
+        PW_TRY(may_change(saved, anew->key[i]) ? pw_node_put_copy(*out, anew->key[i], anew->item[i])
+                                               : say_stays(ctx, saved, anew->key[i], anew->item[i]));
     return PWY_OK;
 }
 
@@ -184,7 +208,7 @@ static pwy_status open_state(pwy_registry *registry, const struct pw_tensors *te
     pwy_status status;
     PW_TRY(pw_model_from_tensors(registry->ctx, tensors, path, true, &model));
     status = attach_sources(model->registry, registry);
-    if (status == PWY_OK) status = merge_options(pw_node_get(state, "options"), anew, &options);
+    if (status == PWY_OK) status = merge_options(registry->ctx, pw_node_get(state, "options"), anew, &options);
     if (status == PWY_OK) status = pw_trainer_begin(model, options, &t);
     else pw_model_release(model);
     pw_node_free(options);
