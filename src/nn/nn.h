@@ -1,8 +1,8 @@
 /* The layers: forward and backward of one layer in one file each, named nn/<layer>.c.
    Matrices are row-major (rows, width). d-something is the gradient of the loss by it. Backward passes ADD to
-   parameters' gradients (p->g, only where pw_trains(p)) and, unless said otherwise, ADD to the gradient of their input (so
-   that branches meet without copies). Every sum over rows has a fixed order, cut by shape alone. At inference a row's, a
-   sequence's or an image's bits do not depend on the rest of the batch. All return PWY_OK or PWY_E_NOMEM. */
+   parameters' gradients (p->g, only where pw_trains(p)) and, unless said otherwise, ADD to the gradient of their input
+   (so that branches meet without copies). Every sum over rows has a fixed order, cut by shape alone. At inference a row's,
+   a sequence's or an image's bits do not depend on the rest of the batch. All return PWY_OK or PWY_E_NOMEM. */
 #ifndef PW_NN_H
 #define PW_NN_H
 #include "kern/exec.h"
@@ -61,8 +61,8 @@ pwy_status pw_bag_back(struct pw_exec *x, const struct pw_sparse *in, struct pw_
 
 /* conv.c: n images of one shape (h, w, c_in) channels last; 3x3, stride 1, zero padding, weight-standardised kernel w
    (3, 3, c_in, c_out) (Qiao et al. 2019; eps 1e-5) with a gain (c_out), GroupNorm of 8 channels a group (Wu and He
-   2018; a last group has the rest) with gain and bias, ReLU, 2x2 max-pool (a last odd row or column is pooled by itself:
-   out (ceil(h/2), ceil(w/2), c_out)). One call is one such block. keep as in attention. din may be NULL. */
+   2018; a last group has the rest) with gain and bias, ReLU, 2x2 max-pool (a last odd row or column is pooled by
+   itself: out (ceil(h/2), ceil(w/2), c_out)). One call is one such block. keep as in attention. din may be NULL. */
 struct pw_conv_block { struct pw_param *w, *gain, *gn_gain, *gn_bias; int c_in, c_out; };
 struct pw_conv_keep;
 pwy_status pw_conv_block(struct pw_exec *x, const struct pw_conv_block *b, int n, int h, int w, const real *in,
