@@ -1,8 +1,8 @@
 /* The layers: forward and backward of one layer in one file each, named nn/<layer>.c.
    Matrices are row-major (rows, width). d-something is the gradient of the loss by it. Backward passes ADD to
    parameters' gradients (p->g, only where pw_trains(p)) and, unless said otherwise, ADD to the gradient of their input
-   (so that branches meet without copies). Every sum over rows has a fixed order, cut by shape alone. At inference a row's,
-   a sequence's or an image's bits do not depend on the rest of the batch. All return PWY_OK or PWY_E_NOMEM. */
+   (so that branches meet without copies). Every sum over rows has a fixed order, cut by shape alone. At inference a
+   row's, a sequence's or an image's bits do not depend on the rest of the batch. All return PWY_OK or PWY_E_NOMEM. */
 #ifndef PW_NN_H
 #define PW_NN_H
 #include "kern/exec.h"
