@@ -1,3 +1,5 @@
 pathways_sources += src/file/model_file.h src/file/model_file.c src/file/file.h src/file/safetensors.c src/file/safetensors_write.c
 check_PROGRAMS += tests/test_safetensors
 tests_test_safetensors_SOURCES = tests/test_safetensors.c
+check_PROGRAMS += tests/test_file
+tests_test_file_SOURCES = tests/test_file.c tests/model_rig.h

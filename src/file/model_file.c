@@ -221,6 +221,18 @@ static pwy_status read_model(pwy_model *m, const struct pw_node *config, const s
     return PWY_OK;
 }
 
+/* A fault is the file's, whatever the function that found it calls it; a kind or sense that this build lacks is not. */
+static pwy_status blame_file(const char *name, pwy_status status)
+{
+    char *why = pw_strdup(pwy_error_message());
+    PW_NEED(why);
+    if (status != PWY_E_NOMEM && status != PWY_E_UNSUPPORTED) status = PWY_E_FORMAT;
+    bool named = status == PWY_E_NOMEM || strstr(why, name) != NULL;
+    pw_fail(status, "%s%s%s", named ? "" : name, named ? "" : ": ", why);
+    free(why);
+    return status;
+}
+
 pwy_status pw_model_from_tensors(pwy_context *ctx, const struct pw_tensors *tensors, const char *name, bool own,
                                  pwy_model **out)
 {
@@ -235,7 +247,7 @@ pwy_status pw_model_from_tensors(pwy_context *ctx, const struct pw_tensors *tens
         else pw_model_release(m);
     }
     pw_node_free(config);
-    return status;
+    return status == PWY_OK ? PWY_OK : blame_file(name, status);
 }
 
 static pwy_status from_bytes(pwy_context *ctx, const char *data, size_t len, const char *name, bool own, pwy_model **out)
