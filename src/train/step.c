@@ -94,7 +94,7 @@ static pwy_status score_item(struct pwy_trainer *t, const struct pw_group *g, in
     if (run->metric == NULL) PW_TRY(pw_metric_new(task, &run->metric));
     if (g->net->writes) {
         const struct pw_item *item = g->item[i];
-        pw_metric_add_text(run->metric, t->trunk_loss[g->index[i]] * item->n_ids, item->text_bytes, "");
+        pw_metric_add_text(run->metric, t->trunk_loss[g->index[i]] * item->n_ids, item->text_bytes, NULL);
     } else {
         pw_group_fuse(g, i, g->net->wide ? .5 : 0, .5, scores);
         if (task->head->kind == PWY_CLASSIFY) pw_group_fuse(g, i, 1, 1, scores);
