@@ -1,0 +1,1 @@
+check_long_scripts += tests/long/quickstart.sh
