@@ -55,7 +55,8 @@ static bool set_rest(pwy_options *rest, const char *name, size_t len, const char
     return pwy_options_set(rest, key, value) == PWY_OK;
 }
 
-struct cursor { const struct cli_command *c; int argc; char **argv; int at; const struct cli_flag *flags; pwy_options *rest; };
+struct cursor { const struct cli_command *c; int argc; char **argv; int at; const struct cli_flag *flags;
+    pwy_options *rest; };
 
 /* The flag at the cursor, with its value behind `=` or in the next argument. */
 static bool one_flag(struct cursor *u)

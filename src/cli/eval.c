@@ -21,7 +21,8 @@ static const char more[] =
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 
 struct eval { const char *model_path, *recipe_path, *split, *task, *data, *threads, *shuffle, *max_bad; bool json, help;
-    pwy_context *ctx; pwy_recipe *recipe; pwy_model *model; pwy_session *session; pwy_split which; int64_t bad_rows; int name_width, senses_width; };
+    pwy_context *ctx; pwy_recipe *recipe; pwy_model *model; pwy_session *session; pwy_split which; int64_t bad_rows;
+    int name_width, senses_width; };
 
 static pwy_status open_session(struct eval *e)
 {
@@ -80,8 +81,8 @@ static void measure(struct eval *e)
 
 static void show_head(const struct eval *e)
 {
-    printf("%-*s  %-*s  %-13s %9s %9s %7s %10s %7s %10s\n", e->name_width, "task", e->senses_width, "senses", "metric", "score",
-           "baseline", "n", "active", "of all", "flops");
+    printf("%-*s  %-*s  %-13s %9s %9s %7s %10s %7s %10s\n", e->name_width, "task", e->senses_width, "senses", "metric",
+           "score", "baseline", "n", "active", "of all", "flops");
 }
 
 /* A long name stands alone, with its numbers below, so that columns stay columns. */
@@ -165,7 +166,8 @@ static bool read_split(const char *name, pwy_split *out)
 static int run(const struct cli_command *c, struct eval *e)
 {
     char *end = NULL;
-    if (!read_split(e->split, &e->which)) return cli_usage(c, "no split '%s'; train, valid and test would be right", e->split);
+    if (!read_split(e->split, &e->which))
+        return cli_usage(c, "no split '%s'; train, valid and test would be right", e->split);
     e->bad_rows = e->max_bad == NULL ? 100 : strtoll(e->max_bad, &end, 10);
     if (e->bad_rows < 0 || (end != NULL && (*end != '\0' || end == e->max_bad)))
         return cli_usage(c, "--max-bad-rows '%s' is not a number from 0", e->max_bad);

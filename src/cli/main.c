@@ -7,7 +7,7 @@
 const struct cli_command cli_commands[] = {
     {"train", "RECIPE -o MODEL [--resume] [--minutes N] [--data DIR] [--threads N] [--seed N] [--steps N] [--quiet]",
      "learn the recipe's tasks", cli_train},
-    {"eval", "MODEL RECIPE [--json] [--split train|valid|test] [--task NAME] [--data DIR] [--threads N] [--shuffle-routes KEY]",
+    {"eval", "MODEL RECIPE [--json] [--split train|valid|test] [--task NAME] [--data DIR] [--threads N]",
      "score a model on a recipe's test rows", cli_eval},
     {"predict", "MODEL --task NAME [--json] [--threads N] [--max-new N] [--temperature X] FILE-OR-TEXT...",
      "answer one example or several", cli_predict},
@@ -37,7 +37,8 @@ int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
     if (argc < 2) return help(stderr);
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) return help(stdout);
+    bool asked = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0;
+    if (asked) return help(stdout);
     if (strcmp(argv[1], "--version") == 0) return printf("pathways %s (%s)\n", pwy_version(), pwy_features()), CLI_DONE;
     const struct cli_command *c = cli_command(argv[1]);
     if (c != NULL) return c->run(argc - 2, argv + 2);

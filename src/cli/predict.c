@@ -6,18 +6,19 @@
 #include <unistd.h>
 
 static const char more[] =
-    "Answers one example for each FILE-OR-TEXT: an argument that names a file is read as the task's sense takes it (a picture,\n"
-    "a sound, ...); for text, anything else is the text itself; `-` reads standard input. A task with several parts takes them\n"
-    "as part=value, all of one example; a table's row as column=value.\n\n"
+    "Answers one example for each FILE-OR-TEXT: an argument that names a file is read as the task's sense takes it\n"
+    "(a picture, a sound, ...); for text, anything else is the text itself; `-` reads standard input. A task with\n"
+    "several parts takes them as part=value, all of one example; a table's row as column=value.\n\n"
     "  --task NAME      which task (needed where the model has more than one)\n"
-    "  --json           one JSON object a line: task label scores (or number, or text) active_params total_params flops\n"
+    "  --json           one JSON object a line: task label scores (or number, or text) active_params total_params\n"
+    "                   flops\n"
     "  --threads N      default 1; the answers are the same to the bit\n"
     "  --max-new N, --temperature X, --seed N: for tasks that write\n"
     "  --               what follows are no options\n\n"
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 
-struct predict { const char *task; bool json, help; pwy_options *options; pwy_context *ctx; pwy_model *model;
-    pwy_session *session; pwy_task *what; pwy_example *example; };
+struct predict { const char *task, *threads, *max_new, *temperature, *seed; bool json, help; pwy_context *ctx;
+    pwy_model *model; pwy_session *session; pwy_task *what; pwy_example *example; };
 
 /* --- what an argument is --- */
 
@@ -58,7 +59,8 @@ static bool set_named(struct predict *p, const char *argument, pwy_status *statu
     if (sense != NULL && strcmp(sense, "table") != 0) return *status = set_part(p, name, sense, equals + 1), true;
     for (int64_t i = 0; i < pwy_task_part_count(p->what); i++) {
         if (strcmp(pwy_task_part_sense(p->what, i), "table") != 0) continue;
-        *status = pwy_example_set_cell(p->example, pwy_task_part_name(p->what, i), name, equals[1] != '\0' ? equals + 1 : NULL);
+        const char *value = equals[1] != '\0' ? equals + 1 : NULL;
+        *status = pwy_example_set_cell(p->example, pwy_task_part_name(p->what, i), name, value);
         return true;
     }
     return false;
@@ -110,7 +112,7 @@ static pwy_status example_each(struct predict *p, int argc, char **argv)
     return PWY_OK;
 }
 
-/* Arguments are parts of one example where the task has several parts or a table, or where the first one names its part. */
+/* Arguments are parts of one example where the task has several parts or a table, or where the first names its part. */
 static bool parts_of_one(const struct predict *p, const char *first)
 {
     const char *equals = strchr(first, '=');
@@ -124,9 +126,22 @@ static pwy_status find_task(struct predict *p)
     if (p->task != NULL) return pwy_registry_find(tasks, p->task, &p->what);
     if (pwy_registry_count(tasks) == 1) return p->what = pwy_registry_at(tasks, 0), PWY_OK;
     fprintf(stderr, "pathways: --task NAME is needed; the model's tasks are:");
-    for (int64_t i = 0; i < pwy_registry_count(tasks); i++) fprintf(stderr, " %s", pwy_task_name(pwy_registry_at(tasks, i)));
+    for (int64_t i = 0; i < pwy_registry_count(tasks); i++)
+        fprintf(stderr, " %s", pwy_task_name(pwy_registry_at(tasks, i)));
     fputc('\n', stderr);
     return PWY_E_ARGUMENT;
+}
+
+static pwy_status open_session(struct predict *p)
+{
+    pwy_options *o;
+    pwy_status status = pwy_options_new(&o);
+    if (status != PWY_OK) return status;
+    bool set = cli_set(o, "threads", p->threads) && cli_set(o, "max_new", p->max_new)
+        && cli_set(o, "temperature", p->temperature) && cli_set(o, "seed", p->seed);
+    status = set ? pwy_session_new(p->model, o, &p->session) : PWY_E_NOMEM;
+    pwy_options_free(o);
+    return status;
 }
 
 static int run(struct predict *p, int argc, char **argv)
@@ -134,10 +149,10 @@ static int run(struct predict *p, int argc, char **argv)
     if ((p->ctx = cli_context(1, true)) == NULL) return CLI_FAILED;
     if (pwy_model_open(p->ctx, argv[0], &p->model) != PWY_OK) return cli_fail();
     if (p->task == NULL && pwy_registry_count(pwy_model_registry(p->model)) != 1) return find_task(p), CLI_USAGE;
-    if (find_task(p) != PWY_OK || pwy_session_new(p->model, p->options, &p->session) != PWY_OK
-        || pwy_example_new(&p->example) != PWY_OK)
+    if (find_task(p) != PWY_OK || open_session(p) != PWY_OK || pwy_example_new(&p->example) != PWY_OK)
         return cli_fail();
-    pwy_status status = parts_of_one(p, argv[1]) ? one_example(p, argc - 1, argv + 1) : example_each(p, argc - 1, argv + 1);
+    pwy_status status = parts_of_one(p, argv[1]) ? one_example(p, argc - 1, argv + 1)
+        : example_each(p, argc - 1, argv + 1);
     return status == PWY_OK ? CLI_DONE : cli_fail();
 }
 
@@ -145,17 +160,16 @@ int cli_predict(int argc, char **argv)
 {
     const struct cli_command *c = cli_command("predict");
     struct predict p = {0};
-    struct cli_flag flags[] = {{"--task", &p.task, NULL}, {"--json", NULL, &p.json}, {"--help", NULL, &p.help}, {"-h", NULL, &p.help}, {0}};
-    int result;
-    if (pwy_options_new(&p.options) != PWY_OK) return cli_fail();
-    if (!cli_flags(c, &argc, argv, flags, p.options)) result = CLI_USAGE;
-    else if (p.help) result = cli_help(c, more);
-    else if (argc < 2) result = cli_usage(c, "a model, and a file or text, are needed");
-    else result = run(&p, argc, argv);
+    struct cli_flag flags[] = {{"--task", &p.task, NULL}, {"--json", NULL, &p.json}, {"--threads", &p.threads, NULL},
+        {"--max-new", &p.max_new, NULL}, {"--temperature", &p.temperature, NULL}, {"--seed", &p.seed, NULL},
+        {"--help", NULL, &p.help}, {"-h", NULL, &p.help}, {0}};
+    if (!cli_flags(c, &argc, argv, flags, NULL)) return CLI_USAGE;
+    if (p.help) return cli_help(c, more);
+    if (argc < 2) return cli_usage(c, "a model, and a file or text, are needed");
+    int result = run(&p, argc, argv);
     pwy_example_free(p.example);
     pwy_session_free(p.session);
     pwy_model_free(p.model);
     pwy_context_free(p.ctx);
-    pwy_options_free(p.options);
     return result;
 }

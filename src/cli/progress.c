@@ -102,8 +102,8 @@ static void show_bar(const pwy_progress *p)
     bar[BAR] = '\0';
     clock_text(pwy_progress_seconds_left(p), left);
     task_scores(p, scores, sizeof scores);
-    snprintf(line, sizeof line, "%s [%s] %3.0f%%  %s left  loss %.3f%s", phase_text(p), bar, 100 * pwy_progress_share(p), left,
-             pwy_progress_loss(p), scores);
+    snprintf(line, sizeof line, "%s [%s] %3.0f%%  %s left  loss %.3f%s", phase_text(p), bar,
+             100 * pwy_progress_share(p), left, pwy_progress_loss(p), scores);
     replace_line(line);
 }
 

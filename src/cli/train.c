@@ -17,19 +17,21 @@ static const char more[] =
     "  --threads N      default: every processor; with --steps or --epochs the model is the same for any number\n"
     "  --seed N         default 1\n"
     "  --max-bad-rows N rows that may be skipped before it is an error (default 100)\n"
-    "  --batch N, --lr X, --warmup X, --temperature X, --clip X, --weight-decay X, --dropout X: as in the recipe's `train:`\n"
+    "  --batch N, --lr X, --warmup X, --temperature X, --clip X, --weight-decay X, --dropout X: as in the recipe's\n"
+    "                   `train:`\n"
     "  --quiet          no progress; warnings only\n\n"
     "With --resume only --minutes, --threads and --max-bad-rows may be given anew.\n"
     "Ctrl-C saves the state beside MODEL and says how to go on.\n"
     "Exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted.\n";
 
-/* What a recipe's `train:` may say, and so the command line. The first three exclude each other; the last three may change
-   when a run goes on (minutes too). */
-static const char *const words[] = {"minutes", "steps", "epochs", "seed", "batch", "chunk", "lr", "warmup", "temperature",
-                                    "clip", "weight_decay", "dropout", "dtype", "threads", "max_bad_rows"};
-static const char *const word_flags[] = {"--minutes", "--steps", "--epochs", "--seed", "--batch", "--chunk", "--lr", "--warmup",
-                                         "--temperature", "--clip", "--weight-decay", "--dropout", "--dtype", "--threads",
-                                         "--max-bad-rows"};
+/* What a recipe's `train:` may say, and so the command line. The first three exclude each other; the first and the last
+   two may change when a run goes on. */
+static const char *const words[] = {
+    "minutes", "steps", "epochs", "seed", "batch", "chunk", "lr", "warmup", "temperature", "clip", "weight_decay", "dropout",
+    "dtype", "threads", "max_bad_rows"};
+static const char *const word_flags[] = {
+    "--minutes", "--steps", "--epochs", "--seed", "--batch", "--chunk", "--lr", "--warmup", "--temperature", "--clip",
+    "--weight-decay", "--dropout", "--dtype", "--threads", "--max-bad-rows"};
 enum { MINUTES, STEPS, EPOCHS, SEED, THREADS = 13, WORDS = 15, FLAGS = 6 };
 
 struct train { const char *recipe_path, *model_path, *data, *value[WORDS]; bool resume, help, quiet; char *checkpoint;
@@ -100,7 +102,7 @@ static void finish(struct train *t)
     fputc('\n', stderr);
 }
 
-/* Looking through the data and training use every processor unless told otherwise: the model is the same for any number. */
+/* Looking through the data and training use every processor unless told otherwise: the model is the same for any. */
 static int64_t processors(void)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
@@ -118,8 +120,9 @@ static pwy_status work(struct train *t)
 
 static int interrupted(const struct train *t)
 {
-    fprintf(stderr, "interrupted; the state is in %s\ngo on with: pathways train %s -o %s --resume%s%s\n", t->checkpoint,
-            t->recipe_path, t->model_path, t->data != NULL ? " --data " : "", t->data != NULL ? t->data : "");
+    fprintf(stderr, "interrupted; the state is in %s\n", t->checkpoint);
+    fprintf(stderr, "go on with: pathways train %s -o %s --resume%s%s\n", t->recipe_path, t->model_path,
+            t->data != NULL ? " --data " : "", t->data != NULL ? t->data : "");
     return CLI_INTERRUPTED;
 }
 
@@ -129,7 +132,7 @@ static bool can_resume(const struct train *t, int *result)
     if (access(t->checkpoint, F_OK) == 0) return true;
     bool finished = access(t->model_path, F_OK) == 0;
     if (finished) fprintf(stderr, "%s is finished: there is nothing to resume\n", t->model_path);
-    else fprintf(stderr, "pathways: there is no %s to go on from; without --resume the run starts anew\n", t->checkpoint);
+    else fprintf(stderr, "pathways: there is no %s to go on from; leave out --resume to start anew\n", t->checkpoint);
     *result = finished ? CLI_DONE : CLI_FAILED;
     return false;
 }
@@ -170,6 +173,8 @@ static bool usable(const struct cli_command *c, const struct train *t, int argc)
 {
     if (argc != 1) return cli_usage(c, "%s", argc < 1 ? "no recipe given" : "one recipe at a time"), false;
     if (t->model_path == NULL) return cli_usage(c, "no output given; -o MODEL names it"), false;
+    int ways = (t->value[MINUTES] != NULL) + (t->value[STEPS] != NULL) + (t->value[EPOCHS] != NULL);
+    if (ways > 1) return cli_usage(c, "--minutes, --steps and --epochs exclude each other"), false;
     for (int i = STEPS; t->resume && i < THREADS; i++)
         if (t->value[i] != NULL) return cli_usage(c, "%s cannot be changed by --resume", word_flags[i]), false;
     return true;

@@ -32,6 +32,15 @@ static pwy_status unknown_column(const struct pw_columns *c, const char *name)
                    near != NULL ? "nearest is" : "the first is", near != NULL ? near : c->col[0].name);
 }
 
+/* A numeric column takes finite numbers; NaN is a missing one. */
+static pwy_status check_cell(const struct pw_column *c, const struct pw_cell *cell)
+{
+    bool text = !cell->is_number && cell->text != NULL && cell->text[0] != 0;
+    if (!c->numeric || (!text && !(cell->is_number && isinf(cell->number)))) return PWY_OK;
+    return pw_fail(PWY_E_DATA, "column '%s': '%s' is no finite number, as all were that the table was fitted on", c->name,
+                   text ? cell->text : "infinity");
+}
+
 pwy_status pw_columns_read(const struct pw_columns *c, const struct pw_value *row, const struct pw_cell **cell)
 {
     if (row->n_cells == 0) return pw_fail(PWY_E_DATA, "row has no cell; one a column would be right");
@@ -40,6 +49,7 @@ pwy_status pw_columns_read(const struct pw_columns *c, const struct pw_value *ro
         const char *name = row->cells[i].column;
         int64_t at = pw_map_find(c->names, name, strlen(name));
         if (at < 0) return unknown_column(c, name);
+        PW_TRY(check_cell(&c->col[at], &row->cells[i]));
         cell[at] = &row->cells[i];
     }
     return PWY_OK;

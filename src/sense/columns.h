@@ -38,7 +38,7 @@ pwy_status pw_columns_declare(struct pw_sense *s, struct pw_columns *c);
 void pw_columns_free(struct pw_columns *c);
 
 /* cell (n): the row's cell of each column, NULL where it is missing. A column that is none of these: PWY_E_DATA with
-   the nearest. */
+   the nearest; also what is no finite number in a numeric column. */
 pwy_status pw_columns_read(const struct pw_columns *c, const struct pw_value *row, const struct pw_cell **cell);
 /* Numeric column i: its PW_COLUMN_INPUTS inputs. */
 void pw_column_inputs(const struct pw_columns *c, int i, const struct pw_cell *cell, real *out);

@@ -1,0 +1,403 @@
+#!/bin/sh
+# The program `pathways` as its user meets it: five senses learned from files that are made here, then every command, what
+# it prints and the exit status that it ends with. Takes a few seconds. PATHWAYS_PROGRAM names another program to test.
+LC_ALL=C; export LC_ALL
+top_builddir=${top_builddir:-.}
+program=${PATHWAYS_PROGRAM:-$top_builddir/pathways}
+[ -x "$program" ] || { echo "there is no $program to test"; exit 77; }
+program=$(cd "$(dirname "$program")" && pwd)/$(basename "$program")
+work=$(mktemp -d "${TMPDIR:-/tmp}/pathways-cli.XXXXXX") || exit 99
+trap 'rm -rf "$work"' EXIT
+trap 'exit 99' HUP TERM
+cd "$work" || exit 99
+passed=0 failed=0
+
+# --- what is expected ---
+
+ok() { passed=$((passed + 1)); echo "ok $1"; }
+no() {
+    failed=$((failed + 1))
+    echo "FAILED $1"
+    for stream in out err; do [ ! -e $stream ] || sed "s/^/  $stream: /" $stream | head -n 20; done
+}
+check() { what=$1; shift; if "$@"; then ok "$what"; else no "$what"; fi; }
+# run STATUS WHAT ARGUMENT...: the program's output goes to out and err.
+run() {
+    want=$1 what=$2; shift 2
+    "$program" "$@" > out 2> err < /dev/null
+    got=$?
+    if [ $got -eq "$want" ]; then ok "$what: exit $want"; else no "$what: exit $got, not $want"; fi
+}
+says() { if grep -q -e "$2" err; then ok "$1: says '$2'"; else no "$1: does not say '$2'"; fi; }
+prints() { if grep -q -e "$2" out; then ok "$1: prints '$2'"; else no "$1: does not print '$2'"; fi; }
+lines() { check "$1: $2 lines" [ "$(wc -l < "$3")" -eq "$2" ]; }
+one_line() { lines "$1" 1 err; }
+
+# json_lines WHAT KEY...: every line of out is an object with these keys.
+json_lines() {
+    what=$1; shift
+    [ -n "$(command -v python3)" ] || return 0
+    if python3 -c '
+import json, sys
+lines = open("out").read().splitlines()
+assert lines
+for line in lines:
+    row = json.loads(line)
+    missing = [key for key in sys.argv[1:] if key not in row]
+    assert not missing, (missing, line)
+' "$@" 2> json.err; then ok "$what: JSON with $*"; else cat json.err; no "$what: not JSON with $*"; fi
+}
+
+# --- data: two classes for each sense ---
+
+# bytes: numbers from standard input, as bytes.
+bytes() { printf '%b' "$(awk '{ for (i = 1; i <= NF; i++) printf "\\0%03o", $i }')"; }
+
+write_texts() {     # FILE COUNT SEED
+    awk -v n="$2" -v seed="$3" 'BEGIN {
+        srand(seed)
+        split("apple pear plum cherry grape", fruit); split("hammer saw drill wrench nail", tool)
+        print "class\tmessage"
+        for (i = 0; i < n; i++) {
+            line = ""
+            for (w = 0; w < 5; w++) line = line " " (i % 2 ? fruit[int(rand() * 5) + 1] : tool[int(rand() * 5) + 1])
+            print (i % 2 ? "fruit" : "tool") "\ta" line
+        }
+    }' > "$1"
+}
+
+write_table() {
+    awk -v n="$2" -v seed="$3" 'BEGIN {
+        srand(seed)
+        print "width,colour,size"
+        for (i = 0; i < n; i++)
+            printf "%.3f,%s,%s\n", rand() + i % 2 * 2, rand() < .5 ? "red" : "blue", i % 2 ? "large" : "small"
+    }' > "$1"
+}
+
+write_wav() {       # FILE STEP SEED: a saw of that step, 1200 samples of 16 bits at 8 kHz
+    awk -v step="$2" -v seed="$3" '
+        function four(x) { print x % 256, int(x / 256) % 256, int(x / 65536) % 256, 0 }
+        BEGIN {
+            srand(seed)
+            print 82, 73, 70, 70; four(36 + 2400); print 87, 65, 86, 69, 102, 109, 116, 32; four(16)
+            print 1, 0, 1, 0; four(8000); four(16000); print 2, 0, 16, 0, 100, 97, 116, 97; four(2400)
+            for (i = 0; i < 1200; i++) { x = (i * step + int(rand() * 400)) % 16384; print x % 256, int(x / 256) }
+        }' | bytes > "$1"
+}
+
+write_pgm() {       # FILE BRIGHT SEED: the left or the right half is bright
+    { printf 'P5 8 8 255\n'; awk -v bright="$2" -v seed="$3" 'BEGIN {
+        srand(seed)
+        for (i = 0; i < 64; i++) print int(rand() * 60) + ((i % 8 < 4) == bright) * 180
+    }' | bytes; } > "$1"
+}
+
+write_records() {   # FILE LABELS COUNT SEED
+    awk -v n="$3" -v seed="$4" 'BEGIN {
+        srand(seed)
+        for (i = 0; i < n; i++) for (j = 0; j < 32; j++) print int(rand() * 100) + i % 2 * 120
+    }' | bytes > "$1"
+    awk -v n="$3" 'BEGIN { for (i = 0; i < n; i++) print i % 2 ? "high" : "low" }' > "$2"
+}
+
+write_data() {
+    mkdir -p data
+    for split in train test; do
+        seed=1; count=40; [ $split = train ] || { seed=2; count=20; }
+        write_texts data/text.$split.tsv $count $seed
+        write_table data/table.$split.csv $count $seed
+        write_records data/code.$split.bin data/code.$split.txt $count $seed
+        mkdir -p data/sound/$split/low data/sound/$split/high data/picture/$split/left data/picture/$split/right
+        for i in 1 2 3 4 5 6 7 8; do
+            write_wav data/sound/$split/low/$i.wav 300 $seed$i; write_wav data/sound/$split/high/$i.wav 4000 $seed$i
+            write_pgm data/picture/$split/left/$i.pgm 1 $seed$i; write_pgm data/picture/$split/right/$i.pgm 0 $seed$i
+        done
+    done
+}
+
+write_recipe() {
+    cat > recipe.yaml <<RECIPE
+data: data
+model: {d: 16, layers: 1, heads: 2, experts: 2, topk: 1, hidden: 16, vocab: 257}
+train: {minutes: 3, seed: 3, batch: 8, threads: 1}
+tasks:
+  kind of thing:
+    kind: classify
+    parts: {message: text}
+    target: class
+    train: text.train.tsv
+    test: text.test.tsv
+  size:
+    kind: classify
+    parts: {thing: table}
+    target: size
+    train: table.train.csv
+    test: table.test.csv
+  pitch:
+    kind: classify
+    parts: {sound: audio}
+    train: sound/train
+    test: sound/test
+  side:
+    kind: classify
+    parts: {picture: image}
+    train: picture/train
+    test: picture/test
+  code:
+    kind: classify
+    parts: {code: {sense: bytes, record: 32}}
+    train: {code: code.train.bin, target: code.train.txt}
+    test: {code: code.test.bin, target: code.test.txt}
+RECIPE
+}
+
+# --- the commands ---
+
+test_help() {
+    run 0 "help" --help
+    for command in train eval predict inspect bench; do prints "help" "  $command "; done
+    for command in train eval predict inspect bench; do
+        run 0 "$command --help" $command --help
+        prints "$command --help" "^usage: pathways $command"
+        prints "$command --help" "Exit status"
+        run 2 "$command alone" $command
+        says "$command alone" "usage: pathways $command"
+        run 2 "$command with an unknown option" $command --frobnicate=1 x y
+        [ $command = bench ] || says "$command with an unknown option" "no option '--frobnicate'"
+    done
+    run 0 "--version" --version
+    prints "--version" "^pathways [0-9]"
+    run 2 "no command"
+    run 2 "an unknown command" fly
+    says "an unknown command" "no command 'fly'"
+}
+
+test_train() {
+    run 0 "train" train recipe.yaml -o one.pathways --steps 60
+    says "train" "looking through the data: task 'size'"
+    says "train" "one.pathways: 5 tasks, .* parameters, 60 steps"
+    check "train writes a model" [ -s one.pathways ]
+    check "train leaves no checkpoint" [ ! -e one.pathways.checkpoint ]
+    run 0 "train --quiet" train --quiet --steps=60 --threads 2 -o again.pathways recipe.yaml
+    lines "train --quiet" 0 err
+    check "the same seed gives the same file on two threads" cmp one.pathways again.pathways
+    run 0 "--resume of a finished run" train recipe.yaml -o one.pathways --resume
+    says "--resume of a finished run" "one.pathways is finished"
+    run 1 "--resume of nothing" train recipe.yaml -o other.pathways --resume
+    says "--resume of nothing" "there is no other.pathways.checkpoint"
+    mv data elsewhere
+    run 0 "--data" train recipe.yaml -o again.pathways --steps 2 --data elsewhere --quiet
+    mv elsewhere data
+}
+
+# Waits until the file holds a line of progress.
+wait_for_step() {
+    tries=0
+    until grep -q "step" "$1" || [ $tries -ge 300 ]; do tries=$((tries + 1)); sleep .1; done
+}
+
+test_interrupt() {
+    run 0 "a run that nothing stops" train recipe.yaml -o whole.pathways --steps 600 --quiet
+    : > progress
+    "$program" train recipe.yaml -o parts.pathways --steps 600 2> progress &
+    pid=$!
+    wait_for_step progress
+    kill -INT $pid
+    wait $pid
+    status=$?
+    cp progress err
+    check "interrupted: exit 130, not $status" [ $status -eq 130 ]
+    says "interrupted" "go on with: pathways train recipe.yaml -o parts.pathways --resume"
+    check "interrupted: a checkpoint is left" [ -s parts.pathways.checkpoint ]
+    check "interrupted: no model yet" [ ! -e parts.pathways ]
+    run 2 "--resume with other steps" train recipe.yaml -o parts.pathways --resume --steps 7
+    run 0 "--resume" train recipe.yaml -o parts.pathways --resume --quiet
+    check "a run in two parts gives the same file" cmp whole.pathways parts.pathways
+    check "--resume takes the checkpoint away" [ ! -e parts.pathways.checkpoint ]
+    run 0 "--resume again" train recipe.yaml -o parts.pathways --resume
+    says "--resume again" "finished"
+}
+
+test_eval() {
+    run 0 "eval" eval one.pathways recipe.yaml
+    lines "eval" 6 out
+    prints "eval" "^task .*senses .*metric .*score .*baseline"
+    prints "eval" "^size .*table .*accuracy"
+    check "eval: the same columns in every line" [ "$(awk '{ print length($0) }' out | sort -u | wc -l)" -eq 1 ]
+    run 0 "eval --json" eval one.pathways recipe.yaml --json
+    lines "eval --json" 5 out
+    json_lines "eval --json" task senses metric higher_is_better score baseline n active_params total_params flops
+    mv out first
+    run 0 "eval --json on two threads" eval --threads 2 --json one.pathways recipe.yaml
+    check "eval: the same on two threads" cmp first out
+    run 0 "eval --task" eval one.pathways recipe.yaml --task size --split train
+    lines "eval --task" 2 out
+    run 1 "eval of an unknown task" eval one.pathways recipe.yaml --task siz
+    says "eval of an unknown task" "the nearest is 'size'"
+    run 2 "eval of an unknown split" eval one.pathways recipe.yaml --split tset
+    run 1 "eval with too many threads" eval one.pathways recipe.yaml --threads 5000
+    says "eval with too many threads" "'threads' is 5000"
+}
+
+test_predict() {
+    run 0 "predict text" predict one.pathways --task "kind of thing" "an apple and a plum"
+    prints "predict text" '^\(fruit\|tool\) [01]\.[0-9]*$'
+    run 0 "predict texts" predict one.pathways --task "kind of thing" "an apple" "a hammer"
+    lines "predict texts" 2 out
+    prints "predict texts" '^a hammer: '
+    printf 'a saw, a drill' > words.txt
+    run 0 "predict a text's file" predict one.pathways --task "kind of thing" words.txt --json
+    json_lines "predict --json" task label scores active_params total_params flops
+    mv out first
+    "$program" predict one.pathways --task "kind of thing" --json - < words.txt > out 2> err
+    check "predict -: standard input" cmp first out
+    run 0 "predict part=" predict one.pathways --task "kind of thing" --json "message=a saw, a drill"
+    check "predict part=: the same" cmp first out
+    run 0 "predict --" predict one.pathways --task "kind of thing" -- "--json is a saw"
+    prints "predict --" '^\(fruit\|tool\) '
+    run 0 "predict column=" predict one.pathways --task size width=2.7 colour=red
+    prints "predict column=" '^large'
+    run 0 "predict a row with a hole" predict one.pathways --task size width= colour=blue
+    run 0 "predict a sound" predict one.pathways --task pitch data/sound/test/low/1.wav
+    run 0 "predict pictures" predict one.pathways --task side data/picture/test/left/1.pgm data/picture/test/right/1.pgm
+    lines "predict pictures" 2 out
+    dd if=data/code.test.bin of=record.bin bs=32 count=1 2> /dev/null
+    run 0 "predict bytes" predict one.pathways --task code --json code=record.bin
+    json_lines "predict bytes" task label scores
+}
+
+test_predict_badly() {
+    run 2 "predict without --task" predict one.pathways "an apple"
+    says "predict without --task" "tasks are: kind of thing size pitch side code"
+    run 1 "predict an unknown task" predict one.pathways --task sides x
+    says "predict an unknown task" "the nearest is 'side'"
+    run 1 "predict an empty text" predict one.pathways --task "kind of thing" ""
+    says "predict an empty text" "empty"
+    run 1 "predict an unknown column" predict one.pathways --task size wdth=1
+    says "predict an unknown column" "nearest is 'width'"
+    run 1 "predict what is no number" predict one.pathways --task size width=wide
+    says "predict what is no number" "column 'width': 'wide'"
+    run 1 "predict infinity" predict one.pathways --task size width=inf
+    says "predict infinity" "column 'width'"
+    run 2 "predict with an unknown option" predict one.pathways --frobnicate=1 x
+    run 1 "predict a missing picture" predict one.pathways --task side nosuch.pgm
+    says "predict a missing picture" "nosuch.pgm"
+    run 2 "predict nothing" predict one.pathways --task side
+    printf 'P5 0 0 255\n' > empty.pgm
+    run 1 "predict a picture of 0 by 0" predict one.pathways --task side empty.pgm
+    one_line "predict a picture of 0 by 0"
+    run 1 "predict from no model" predict nosuch.pathways --task side x
+    head -c 2000 one.pathways > cut.pathways
+    run 1 "predict from a model cut short" predict cut.pathways --task side x
+    says "predict from a model cut short" "cut.pathways"
+    run 1 "a temperature out of range" predict one.pathways --task size --temperature -1 width=1
+    says "a temperature out of range" "'temperature' is -1"
+}
+
+test_inspect() {
+    run 0 "inspect" inspect one.pathways
+    prints "inspect" "^model: {d: 16, layers: 1"
+    prints "inspect" "^train: {steps: 60"
+    prints "inspect" "^size: classify by thing (table); 2 labels:"
+    prints "inspect" "^layer 0: [0-9.]* [0-9.]*$"
+    run 0 "inspect --json" inspect one.pathways --json
+    json_lines "inspect --json" kind
+    lines "inspect --json" 7 out
+    run 1 "inspect of what is no model" inspect recipe.yaml
+    one_line "inspect of what is no model"
+}
+
+test_bench() {
+    shape="--d 16 --layers 1 --heads 2 --hidden 16 --experts 2 --topk 1 --vocab 64 --dtype f32 --threads 1"
+    run 0 "bench train" bench train $shape --seq 8 --batch 2 --steps 2
+    json_lines "bench train" d layers heads hidden experts topk seq batch vocab dtype threads steps params ms tok_s \
+        gemm_bound_ms
+    run 0 "bench predict" bench predict $shape --seq 8 --batch 2 --steps 2
+    json_lines "bench predict" d layers params ms tok_s
+    run 0 "bench decode" bench decode $shape --batch 1 --seq 20 --new 4 --steps 2
+    json_lines "bench decode" d layers new params ms tok_s
+    run 1 "bench of a workload that is none" bench trian
+    run 1 "bench with an unknown option" bench train --widht 3
+    one_line "bench with an unknown option"
+    run 1 "bench out of range" bench train --layers 0
+    says "bench out of range" "layers"
+}
+
+# --- bad input: a clear line, and nothing touched ---
+
+# bad WHAT PATTERN SED-SCRIPT: the recipe changed in this way is an error that says so; the model stays what it was.
+bad() {
+    sed "$3" recipe.yaml > bad.yaml
+    cp one.pathways kept.pathways
+    run 1 "$1" train bad.yaml -o kept.pathways --steps 2 --quiet
+    one_line "$1"
+    says "$1" "$2"
+    check "$1: the model there is untouched" cmp one.pathways kept.pathways
+    check "$1: no checkpoint" [ ! -e kept.pathways.checkpoint ]
+}
+
+test_bad_recipes() {
+    bad "an unknown key" "bad.yaml:8: .*'tagret'.*'target'" 's/^    target: class/    tagret: class/'
+    bad "an unknown key above" "bad.yaml:3: .*'trian'.*'train'" 's/^train:/trian:/'
+    bad "an unknown key in train" "bad.yaml:3: .*'stepz'.*'steps'" 's/minutes: 3/stepz: 3/'
+    bad "an unknown key in model" "bad.yaml:2: .*'layer'.*'layers'" 's/layers: 1/layer: 1/'
+    bad "a task twice" "bad.yaml:[0-9]*: .*size" 's/^  pitch:/  size:/'
+    bad "an unknown sense" "bad.yaml:[0-9]*: .*'imag'" 's/picture: image/picture: imag/'
+    bad "an unknown kind" "bad.yaml:[0-9]*: .*'clasify'.*'classify'" 's/kind: classify/kind: clasify/'
+    bad "a missing file" "bad.yaml:9: .*nosuch.tsv" 's/text.train.tsv/nosuch.tsv/'
+    bad "a missing column" "bad.yaml:[0-9]*: .*'klass'" 's/target: class/target: klass/'
+    bad "a value out of range" "'lr' is 99" 's/minutes: 3/lr: 99/'
+    bad "a shape that does not fit" "heads" 's/heads: 2/heads: 3/'
+    bad "no YAML" "bad.yaml:[0-9]*: " 's/^tasks:/tasks: {/'
+    run 1 "a missing recipe" train nosuch.yaml -o kept.pathways
+    says "a missing recipe" "nosuch.yaml"
+    run 1 "an option out of range" train recipe.yaml -o kept.pathways --threads 0
+    says "an option out of range" "'threads' is 0"
+    run 2 "steps and minutes" train recipe.yaml -o kept.pathways --steps 3 --minutes 1
+    run 2 "no output" train recipe.yaml
+}
+
+test_bad_places() {
+    : > file
+    run 1 "an output folder that is a file" train recipe.yaml -o file/one.pathways --steps 2
+    one_line "an output folder that is a file"
+    says "an output folder that is a file" "file/one.pathways"
+    run 1 "an output folder that is not there" train recipe.yaml -o nowhere/one.pathways --steps 2
+    says "an output folder that is not there" "nowhere/one.pathways"
+    check "the file there is untouched" [ ! -s file ]
+    printf '0 0 8 3 0 0 0 10 0 0 0 8 0 0 0 8 1 2 3' | bytes > data/cut.idx
+    printf '0 0 8 1 0 0 0 10 0 1 0 1 0 1 0 1 0 1' | bytes > data/labels.idx
+    bad "a truncated IDX" "cut.idx.*19 bytes\|cut.idx" 's/picture.train$/{picture: cut.idx, target: labels.idx}/'
+}
+
+test_bad_rows() {
+    { cat data/text.train.tsv; printf 'fruit\n'; printf 'tool\t\n'; printf '\ta saw\n'; } > data/rows.tsv
+    sed 's/text.train.tsv/rows.tsv/; s/text.test.tsv/rows.tsv/' recipe.yaml > rows.yaml
+    run 0 "bad rows" train rows.yaml -o rows.pathways --steps 60
+    for line in 42 43 44; do says "bad rows" "rows.tsv:$line: .*skipped"; done
+    says "bad rows" "3 bad rows skipped"
+    run 1 "too many bad rows" train rows.yaml -o few.pathways --steps 60 --max-bad-rows 2 --quiet
+    says "too many bad rows" "max_bad_rows 2"
+    check "too many bad rows: no model" [ ! -e few.pathways ]
+    run 0 "eval of bad rows" eval rows.pathways rows.yaml --task "kind of thing"
+    prints "eval of bad rows" "3 bad rows skipped"
+    says "eval of bad rows" "rows.tsv:44: .*skipped"
+    run 1 "eval of too many bad rows" eval rows.pathways rows.yaml --task "kind of thing" --max-bad-rows 2
+}
+
+write_data
+write_recipe
+test_help
+test_train
+test_interrupt
+test_eval
+test_predict
+test_predict_badly
+test_inspect
+test_bench
+test_bad_recipes
+test_bad_places
+test_bad_rows
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
