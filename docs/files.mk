@@ -1,1 +1,2 @@
-EXTRA_DIST += docs
+# The documents.
+EXTRA_DIST += README.md NEWS HACKING.md docs
