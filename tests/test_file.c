@@ -1,4 +1,7 @@
 /* Model files: what was saved comes back, damage is named and harms nobody, and the old file stays until the new is whole. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "model_rig.h"
 #include <dirent.h>
 #include <fcntl.h>

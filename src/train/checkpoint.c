@@ -17,6 +17,15 @@ static pwy_status put_cursors(const struct pwy_trainer *t, struct pw_node *state
     return PWY_OK;
 }
 
+/* The bad rows that were met: each is told and counted once, also by a run that goes on. */
+static pwy_status put_bad(const struct pwy_trainer *t, struct pw_node *state)
+{
+    struct pw_node *list;
+    PW_TRY(pw_node_put_new(state, "bad_rows", PW_LIST, &list));
+    for (int64_t i = 0; i < pw_map_count(t->bad); i++) PW_TRY(pw_node_add_text(list, pw_map_key(t->bad, i)));
+    return PWY_OK;
+}
+
 static pwy_status put_state(const struct pwy_trainer *t, struct pw_node *state)
 {
     const struct pw_schedule *s = &t->schedule;
@@ -31,6 +40,7 @@ static pwy_status put_state(const struct pwy_trainer *t, struct pw_node *state)
     PW_TRY(pw_node_put_flag(state, "replay", s->replay));
     PW_TRY(pw_node_put_number(state, "loss", t->loss));
     PW_TRY(put_cursors(t, state));
+    PW_TRY(put_bad(t, state));
     return pw_node_put_copy(state, "options", t->given);
 }
 
@@ -188,6 +198,15 @@ static pwy_status attach_sources(pwy_registry *to, const pwy_registry *from)
     return PWY_OK;
 }
 
+static pwy_status read_bad(struct pwy_trainer *t, const struct pw_node *list)
+{
+    for (int i = 0; list != NULL && list->kind == PW_LIST && i < list->n; i++) {
+        const struct pw_node *row = list->item[i];
+        if (row->kind == PW_SCALAR && pw_map_add(t->bad, row->text, strlen(row->text)) < 0) return PWY_E_NOMEM;
+    }
+    return PWY_OK;
+}
+
 static pwy_status restore(struct pwy_trainer *t, const struct pw_node *state, const struct pw_tensors *tensors,
                           const char *path)
 {
@@ -196,6 +215,7 @@ static pwy_status restore(struct pwy_trainer *t, const struct pw_node *state, co
     for (int i = 0; i < t->model->registry->n; i++)
         PW_TRY(integer(cursors, t->model->registry->task[i]->name, path, &t->mixture.cursor[i]));
     t->started = pw_clock() - t->schedule.seconds;
+    PW_TRY(read_bad(t, pw_node_get(state, "bad_rows")));
     return read_moments(t, tensors, path);
 }
 
