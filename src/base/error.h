@@ -17,5 +17,6 @@ pwy_status pw_fail_nomem(size_t bytes);
 const char *pw_nearest(const char *word, const char *const *words);
 
 #define PW_TRY(call) do { pwy_status status_ = (call); if (status_ != PWY_OK) return status_; } while (0)
-#define PW_NEED(pointer) do { if ((pointer) == NULL) return PWY_E_NOMEM; } while (0)   /* the allocator has set the error */
+/* For a pointer that an allocator has given: it has set the error. */
+#define PW_NEED(pointer) do { if ((pointer) == NULL) return PWY_E_NOMEM; } while (0)
 #endif

@@ -25,7 +25,7 @@ void pw_arena_release(struct pw_arena *arena, size_t mark);
 void pw_arena_reset(struct pw_arena *arena);                        /* keeps the memory for the next step */
 
 struct pw_buf { char *data; size_t len, cap; };                     /* start with {0}; end with pw_buf_free */
-pwy_status pw_buf_add(struct pw_buf *buf, const void *data, size_t len);   /* keeps a NUL behind the data, not counted */
+pwy_status pw_buf_add(struct pw_buf *buf, const void *data, size_t len); /* keeps a NUL behind the data, not counted */
 pwy_status pw_buf_printf(struct pw_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void pw_buf_free(struct pw_buf *buf);
 
@@ -34,7 +34,7 @@ struct pw_map;
 struct pw_map *pw_map_new(void);
 void pw_map_free(struct pw_map *map);
 int64_t pw_map_find(const struct pw_map *map, const char *key, size_t len);    /* its index (0, 1, ...) or -1 */
-int64_t pw_map_add(struct pw_map *map, const char *key, size_t len);           /* the index, old or new; -1: no memory */
+int64_t pw_map_add(struct pw_map *map, const char *key, size_t len);   /* the index, old or new; -1: no memory */
 int64_t pw_map_count(const struct pw_map *map);
 const char *pw_map_key(const struct pw_map *map, int64_t index);               /* NUL-terminated, borrowed */
 #endif

@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-bool pw_parse_double(const char *text, size_t len, double *out);   /* the whole text, blanks around it allowed; "nan", "inf" are read as such */
+/* the whole text, blanks around it allowed; "nan", "inf" are read as such */
+bool pw_parse_double(const char *text, size_t len, double *out);
 bool pw_parse_int(const char *text, size_t len, int64_t *out);     /* decimal, the whole text */
 int pw_format_double(char *out, size_t cap, double value);         /* shortest that reads back the same; '.' always */
 #endif

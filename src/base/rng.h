@@ -7,8 +7,9 @@
 
 struct pw_rng { uint64_t seed, stream, counter; uint32_t have[4]; int left; };
 
-struct pw_rng pw_rng_at(uint64_t seed, uint64_t stream, uint64_t counter);  /* counter counts blocks of four 32-bit numbers */
-uint64_t pw_hash(const void *data, size_t len);                             /* FNV-1a with a final mix: a stream from a name */
+/* counter counts blocks of four 32-bit numbers */
+struct pw_rng pw_rng_at(uint64_t seed, uint64_t stream, uint64_t counter);
+uint64_t pw_hash(const void *data, size_t len);   /* FNV-1a with a final mix: a stream from a name */
 uint32_t pw_rng_u32(struct pw_rng *rng);
 uint64_t pw_rng_below(struct pw_rng *rng, uint64_t n);                      /* 0 .. n-1, unbiased; n > 0 */
 double pw_rng_uniform(struct pw_rng *rng);                                  /* [0, 1), 53 bits */

@@ -7,13 +7,15 @@
 enum { PW_FORMAT_VERSION = 1 };
 
 /* extra: tensors written behind the model's own (a checkpoint's), n_extra of them. */
-pwy_status pw_model_write(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, pw_write_fn write, void *arg);
+pwy_status pw_model_write(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, pw_write_fn write,
+                          void *arg);
 /* Replaces the file as a whole. */
 pwy_status pw_model_write_file(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, const char *path);
 pwy_status pw_model_write_memory(const pwy_model *m, struct pw_buf *out);
 
 /* Weights are borrowed from `tensors`' memory, which must outlive the model, or copied when `own`. */
-pwy_status pw_model_from_tensors(pwy_context *ctx, const struct pw_tensors *tensors, const char *name, bool own, pwy_model **out);
+pwy_status pw_model_from_tensors(pwy_context *ctx, const struct pw_tensors *tensors, const char *name, bool own,
+                                 pwy_model **out);
 /* Maps the file; the model keeps the mapping. */
 pwy_status pw_model_read_file(pwy_context *ctx, const char *path, pwy_model **out);
 /* Takes data (malloc'ed), also on failure. */

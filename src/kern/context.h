@@ -6,7 +6,8 @@
 #include "kern/kern.h"
 #include "pathways/context.h"
 
-struct pw_decoder { char *kind; unsigned char magic[16]; int magic_len; pwy_decoder_fn fn; void *user; pwy_destroy_fn destroy; };
+struct pw_decoder { char *kind; unsigned char magic[16]; int magic_len; pwy_decoder_fn fn; void *user;
+    pwy_destroy_fn destroy; };
 
 struct pwy_context {
     int count;                              /* atomic */
@@ -15,11 +16,15 @@ struct pwy_context {
     pwy_log_fn log; void *log_user; pwy_destroy_fn log_destroy;
     struct pw_decoder *decoders; int n_decoders;
 };
-pwy_status pw_context_make(const char *kernels, int threads, pwy_context **out);   /* kernels NULL: the environment's or the best */
+/* kernels NULL: the environment's or the best */
+pwy_status pw_context_make(const char *kernels, int threads, pwy_context **out);
 void pw_context_release(pwy_context *ctx);                         /* one count less; the last frees. NULL allowed */
 pwy_context *pw_context_hold(pwy_context *ctx);                    /* one more count; returns ctx */
-pwy_status pw_context_or_default(pwy_context *ctx, pwy_context **out);   /* holds ctx, or makes a private one for NULL */
-void pw_log(pwy_context *ctx, pwy_log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));   /* calls the log function, on this thread, if there is one */
-/* Decodes `data` by the first decoder of that kind ("image", "audio", "video") whose magic stands at its start, into a part of ex. None: PWY_E_UNSUPPORTED that says what this program reads. */
-pwy_status pw_decode(pwy_context *ctx, const char *kind, const char *name, const void *data, int64_t len, pwy_example *ex, const char *part);
+pwy_status pw_context_or_default(pwy_context *ctx, pwy_context **out); /* holds ctx, or makes a private one for NULL */
+/* calls the log function, on this thread, if there is one */
+void pw_log(pwy_context *ctx, pwy_log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Decodes `data` by the first decoder of that kind ("image", "audio", "video") whose magic stands at its start, into a
+   part of ex. None: PWY_E_UNSUPPORTED that says what this program reads. */
+pwy_status pw_decode(pwy_context *ctx, const char *kind, const char *name, const void *data, int64_t len,
+                     pwy_example *ex, const char *part);
 #endif

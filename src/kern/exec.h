@@ -1,4 +1,5 @@
-/* Where a computation runs: kernels, threads, memory for what it must keep, what it costs. Passed down to every layer. */
+/* Where a computation runs: kernels, threads, memory for what it must keep, what it costs. Passed down to every
+   layer. */
 #ifndef PW_EXEC_H
 #define PW_EXEC_H
 #include "base/mem.h"
@@ -13,32 +14,37 @@ struct pw_exec {
     const struct pw_kern *kern;
     struct pw_pool *pool;               /* NULL: the caller's thread alone */
     struct pw_arena *arena;             /* the step's activations; reset by the owner of the step */
-    bool train;                         /* keep what backward needs; products by `gemm`. Else by `product`, order fixed */
+    bool train;   /* keep what backward needs; products by `gemm`. Else by `product`, order fixed */
     uint64_t seed, step;                /* keys of dropout and jitter; see pw_exec_rng */
     double dropout;                     /* training: rate on the trunk's residual branches; 0: off */
-    int64_t shuffle;                    /* inference: not 0: experts are permuted by this key, none left in its place: what is routing worth? */
+    /* inference: not 0: experts are permuted by this key, none left in its place: what is routing worth? */
+    int64_t shuffle;
     double flops;                       /* counted by the products: 2 m n k each */
     struct pw_gemm_trace *trace;        /* NULL: not recorded */
 };
-struct pw_rng pw_exec_rng(const struct pw_exec *x, const char *what, uint64_t index);   /* keyed by seed, step, what, index */
+/* keyed by seed, step, what, index */
+struct pw_rng pw_exec_rng(const struct pw_exec *x, const char *what, uint64_t index);
 
 /* Runs fn over the items on the pool, or here. */
 void pw_exec_run(const struct pw_exec *x, int items, pw_item_fn fn, void *arg);
 
 /* One product C (m, n) = op(A) op(B) + beta C (beta 0 or 1), row-major. */
-struct pw_product { bool ta, tb; int m, n, k; const real *a; int lda; const real *b; int ldb; real beta; real *c; int ldc; };
-/* Runs independent products, cut into tiles by their shapes alone, longest first. m, n or k may be 0 (k 0 with beta 0: C = 0). In training by `gemm`; at inference by
-   `product`. Adds to x->flops. PWY_E_NOMEM only. */
+struct pw_product { bool ta, tb; int m, n, k; const real *a; int lda; const real *b; int ldb; real beta; real *c;
+    int ldc; };
+/* Runs independent products, cut into tiles by their shapes alone, longest first. m, n or k may be 0 (k 0 with beta 0:
+   C = 0). In training by `gemm`; at inference by `product`. Adds to x->flops. PWY_E_NOMEM only. */
 pwy_status pw_products(struct pw_exec *x, const struct pw_product *list, int n);
 /* The three of a linear layer y (rows, n) = x (rows, k) W (k, n): forward (add: y +=), dx += dy W^T, dW += x^T dy. */
 pwy_status pw_linear(struct pw_exec *x, int rows, int k, int n, const real *in, const real *w, real *out, bool add);
-pwy_status pw_linear_dx(struct pw_exec *x, int rows, int k, int n, const real *dout, const real *w, real *din, bool add);
+pwy_status pw_linear_dx(struct pw_exec *x, int rows, int k, int n, const real *dout, const real *w, real *din,
+                        bool add);
 pwy_status pw_linear_dw(struct pw_exec *x, int rows, int k, int n, const real *in, const real *dout, real *dw);
 
 /* The trace: shapes in order; replay runs each once by the same kernels on scratch memory and returns seconds. */
 struct pw_gemm_trace *pw_trace_new(void);
 void pw_trace_free(struct pw_gemm_trace *trace);
-pwy_status pw_trace_record(struct pw_gemm_trace *trace, const struct pw_product *list, int n);   /* pw_products does; a list stays together */
+/* pw_products does; a list stays together */
+pwy_status pw_trace_record(struct pw_gemm_trace *trace, const struct pw_product *list, int n);
 void pw_trace_clear(struct pw_gemm_trace *trace);
 pwy_status pw_trace_replay(struct pw_exec *x, const struct pw_gemm_trace *trace, double *seconds, double *flops);
 /* The same products by one multi-threaded OpenBLAS call each: what the library itself would reach. */

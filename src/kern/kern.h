@@ -1,10 +1,11 @@
 /* The table of kernels: the inner loops that everything above is made of, each a plain loop over contiguous memory,
    compiled once for every instruction set from one source. All variants give the same bits: no sum depends on the
-   width of a register. Chosen at run time; PATHWAYS_KERNELS=reference|avx2|avx512|blas forces one
-   (blas: the best loops here, but OpenBLAS for the products of training).
+   width of a register. Chosen at run time; PATHWAYS_KERNELS=reference|avx2|avx512|blas forces one (blas: the best
+   loops here, but OpenBLAS for the products of training).
 
-   Order of sums: `matmul` has one chain of fused multiply-adds in the order of k for each output; `sum`, `dot`, `sumsq` and `max`
-   have 16 lanes (element i goes to lane i % 16), folded 8, 4, 2, 1. exp and its like are ours, of multiply-adds only. */
+   Order of sums: `matmul` has one chain of fused multiply-adds in the order of k for each output; `sum`, `dot` and
+   `max` have 16 lanes (element i goes to lane i % 16), folded 8, 4, 2, 1. exp and its like are ours, of multiply-adds
+   only. */
 #ifndef PW_KERN_H
 #define PW_KERN_H
 #include <stdbool.h>
@@ -14,13 +15,18 @@
 
 struct pw_kern {
     const char *name;                                               /* "reference", "blas", "avx2", "avx512" */
-    /* y (rows, n) = x (rows, k) w (k, n), or += when add. Row strides ldx, ldw, ldy. Own kernel: bitwise independent of rows, tiles, instruction set. */
+    /* y (rows, n) = x (rows, k) w (k, n), or += when add. Row strides ldx, ldw, ldy. Own kernel: bitwise independent
+       of rows, tiles, instruction set. */
     void (*matmul)(int rows, int n, int k, const real *x, int ldx, const real *w, int ldw, real *y, int ldy, bool add);
-    /* C (m, n) = op(A) op(B) + beta C, row-major, on the calling thread alone; op transposes when ta, tb; beta 0 never reads C. Own kernel: the chain of matmul, begun with beta C. */
-    void (*product)(bool ta, bool tb, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta, real *c, int ldc);
+    /* C (m, n) = op(A) op(B) + beta C, row-major, on the calling thread alone; op transposes when ta, tb; beta 0 never
+       reads C. Own kernel: the chain of matmul, begun with beta C. */
+    void (*product)(bool ta, bool tb, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta,
+                    real *c, int ldc);
     /* The same, for training: `product`, or BLAS in the table "blas". */
-    void (*gemm)(bool ta, bool tb, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta, real *c, int ldc);
-    void (*transpose)(int rows, int cols, const real *x, int ldx, real *y, int ldy);    /* y (cols, rows) = x (rows, cols) transposed */
+    void (*gemm)(bool ta, bool tb, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta,
+                 real *c, int ldc);
+    /* y (cols, rows) = x (rows, cols) transposed */
+    void (*transpose)(int rows, int cols, const real *x, int ldx, real *y, int ldy);
     real (*sum)(int n, const real *x);
     real (*dot)(int n, const real *x, const real *y);
     real (*max)(int n, const real *x);                              /* -inf for nothing; passes over NaN */
@@ -32,19 +38,24 @@ struct pw_kern {
     void (*log)(int n, const real *x, real *out);
     void (*sigmoid)(int n, const real *x, real *out);
     void (*relu)(int n, const real *x, real *out);
-    void (*softmax)(int n, const real *x, real scale, real *out);   /* of scale * x, in place allowed, n >= 1. A NaN in x makes all NaN */
-    void (*swiglu)(int n, const real *a, const real *b, real *out);                                             /* silu(a) b */
-    void (*swiglu_back)(int n, const real *a, const real *b, const real *dout, real *da, real *db);              /* da, db = */
-    /* One AdamW pass (Loshchilov and Hutter 2019). lr, corrections and decay already folded: m = b1 m + (1-b1) g s; v likewise; w -= step (m / (sqrt(v) c2 + eps)) + decay w. */
-    void (*adamw)(int n, real *w, const real *g, real *m, real *v, real gscale, real b1, real b2, real step, real c2, real eps, real decay);
+    /* of scale * x, in place allowed, n >= 1. A NaN in x makes all NaN */
+    void (*softmax)(int n, const real *x, real scale, real *out);
+    void (*swiglu)(int n, const real *a, const real *b, real *out);   /* silu(a) b */
+    void (*swiglu_back)(int n, const real *a, const real *b, const real *dout, real *da, real *db);   /* da, db = */
+    /* One AdamW pass (Loshchilov and Hutter 2019). lr, corrections and decay already folded: m = b1 m + (1-b1) g s; v
+       likewise; w -= step (m / (sqrt(v) c2 + eps)) + decay w. */
+    void (*adamw)(int n, real *w, const real *g, real *m, real *v, real gscale, real b1, real b2, real step, real c2,
+                  real eps, real decay);
 };
 
-/* The table that fits this processor, or the one that `force` names (NULL: the environment's PATHWAYS_KERNELS, else the best). An unknown or impossible name is an error that lists those possible here. */
+/* The table that fits this processor, or the one that `force` names (NULL: the environment's PATHWAYS_KERNELS, else
+   the best). An unknown or impossible name is an error that lists those possible here. */
 pwy_status pw_kern_choose(const char *force, const struct pw_kern **out);
 /* The tables of this build and processor, ended by NULL: tests compare them all. */
 const struct pw_kern *const *pw_kern_all(void);
 
-/* OpenBLAS has no setting per thread: the first of our calls in sets one thread, the last out puts back what it found. Nests; any thread. */
+/* OpenBLAS has no setting per thread: the first of our calls in sets one thread, the last out puts back what it found.
+   Nests; any thread. */
 void pw_blas_enter(void);
 void pw_blas_leave(void);
 #endif

@@ -1,5 +1,5 @@
-/* The model: senses, trunk and heads of every task over one set of parameters; and one pass over a batch.
-   Data flows one way: example -> sense -> rows -> trunk -> head, with the wide path from the senses straight to the head. */
+/* The model: senses, trunk and heads of every task over one set of parameters; and one pass over a batch. Data flows
+   one way: example -> sense -> rows -> trunk -> head, with the wide path from the senses straight to the head. */
 #ifndef PW_MODEL_H
 #define PW_MODEL_H
 #include "pathways/model.h"
@@ -22,11 +22,11 @@ struct pw_net {
     struct pw_param *token;                         /* (1, d): joins the sequence as its first row */
     struct pw_param *norm_w, *norm_b;               /* (2 d): over task row || mean of the others */
     struct pw_param *head_w, *head_b;               /* (2 d, outputs), (outputs) */
-    struct pw_param **wide_table, **wide_dense;     /* [n_parts]: (wide_rows, outputs), (wide_dense, outputs); NULL: none */
+    struct pw_param **wide_table, **wide_dense; /* [n_parts]: (wide_rows, outputs), (wide_dense, outputs); NULL: none */
     struct pw_param *wide_bias;                     /* (outputs); NULL: no wide path, or trees alone */
     bool wide;                                      /* has a wide path */
     bool writes;
-    int64_t own_fixed;                              /* parameters that every answer reads, without the trunk's and tables' rows */
+    int64_t own_fixed;   /* parameters that every answer reads, without the trunk's and tables' rows */
 };
 
 struct pwy_model {
@@ -41,19 +41,21 @@ struct pwy_model {
     struct pw_param *embed;                         /* (vocab, d), tied to the writing head; NULL: no text */
     real *embed_t;                                  /* (d, vocab) for writing at inference; NULL: no task writes */
     struct pw_mapping file; void *memory;           /* what borrowed weights lie in */
-    int64_t trunk_fixed, expert_size, total;        /* parameters: of the trunk without experts, of one expert, of all */
+    int64_t trunk_fixed, expert_size, total;   /* parameters: of the trunk without experts, of one expert, of all */
     struct pw_node *run;                            /* how it was trained: steps, plan, seed; NULL */
 };
 
 pwy_model *pw_model_hold(pwy_model *m);
 void pw_model_release(pwy_model *m);                                 /* NULL allowed */
-/* Looks through the training data: targets, tokenizer, the senses' constants; then declares every parameter. Holds the registry's sources through its own copy. */
+/* Looks through the training data: targets, tokenizer, the senses' constants; then declares every parameter. Holds the
+   registry's sources through its own copy. */
 pwy_status pw_model_build(pwy_registry *registry, const struct pw_node *options, pwy_model **out);
-/* The same from what a file brought: registry, tokenizer and params filled in, senses' saved state in `senses` (a map task -> part -> map). */
+/* The same from what a file brought: registry, tokenizer and params filled in, senses' saved state in `senses` (a map
+   task -> part -> map). */
 pwy_status pw_model_assemble(pwy_model *m, const struct pw_node *senses);
 pwy_status pw_model_make(pwy_context *ctx, pwy_model **out);         /* empty, counted once */
 pwy_status pw_nets_open(pwy_model *m);                               /* the senses of every task, opened */
-pwy_status pw_model_declare(pwy_model *m);                           /* every parameter, when the senses are fitted or loaded */
+pwy_status pw_model_declare(pwy_model *m);   /* every parameter, when the senses are fitted or loaded */
 pwy_status pw_senses_to_node(const pwy_model *m, struct pw_node **out);
 extern const struct pw_option pw_shape_options[];
 pwy_status pw_shape_to_node(const struct pw_shape *s, struct pw_node **out);
@@ -98,7 +100,8 @@ struct pw_group {                       /* pass.c, head.c */
 struct pw_stem { int n; const struct pw_encoded **in; int *which; real *rows, *wide; void *keep; int n_rows; };
 
 pwy_status pw_pass_forward(struct pw_pass *p, const pwy_model *m, struct pw_exec *x, const struct pw_batch *b);
-/* Losses and the whole way back. weight (n): of each item. loss (n): the trunk's and the wide path's, by item (wide NaN where there is none). */
+/* Losses and the whole way back. weight (n): of each item. loss (n): the trunk's and the wide path's, by item (wide
+   NaN where there is none). */
 pwy_status pw_pass_backward(struct pw_pass *p, const real *weight, double *trunk_loss, double *wide_loss);
 /* Losses alone, for scoring: of the writers' texts in nats, by item. */
 pwy_status pw_pass_write_loss(struct pw_pass *p, double *nats);
@@ -113,10 +116,13 @@ pwy_status pw_read_out_back(struct pw_pass *p, struct pw_group *g, const real *d
 pwy_status pw_wide(struct pw_pass *p, struct pw_group *g);
 pwy_status pw_wide_back(struct pw_pass *p, struct pw_group *g, const real *dwide, real **dstem);
 
-/* writer.c: next-token loss over rows (n, d) by tied embeddings, in blocks of rows so that the logits (n, vocab) never stand whole. dh (n, d) NULL: loss alone. */
-pwy_status pw_writer(struct pw_exec *x, int n, int d, const real *h, struct pw_param *embed, const real *embed_t, const int32_t *target, const real *weight, double *loss, real *dh);
+/* writer.c: next-token loss over rows (n, d) by tied embeddings, in blocks of rows so that the logits (n, vocab) never
+   stand whole. dh (n, d) NULL: loss alone. */
+pwy_status pw_writer(struct pw_exec *x, int n, int d, const real *h, struct pw_param *embed, const real *embed_t,
+                     const int32_t *target, const real *weight, double *loss, real *dh);
 
 /* generate.c: continues an item, greedy (temperature 0) or by sampling; text is the caller's. */
 struct pw_generate { int64_t max_new; double temperature; uint64_t seed; };
-pwy_status pw_generate(const pwy_model *m, struct pw_exec *x, const struct pw_item *item, const struct pw_generate *how, char **text, int64_t *n_new, struct pw_pass *pass);
+pwy_status pw_generate(const pwy_model *m, struct pw_exec *x, const struct pw_item *item,
+                       const struct pw_generate *how, char **text, int64_t *n_new, struct pw_pass *pass);
 #endif

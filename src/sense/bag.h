@@ -14,7 +14,8 @@ void pw_tally_free(struct pw_tally *t);
 static inline uint32_t pw_tally_key(uint64_t entry) { return (uint32_t)(entry >> 32); }
 static inline uint32_t pw_tally_count(uint64_t entry) { return (uint32_t)entry; }
 
-/* Words and word pairs (key even), character 2- to 5-grams inside words (key odd), lower-cased; key >> 1 is the row: 0 .. PW_GRAM_ROWS - 1. */
+/* Words and word pairs (key even), character 2- to 5-grams inside words (key odd), lower-cased; key >> 1 is the row: 0
+   .. PW_GRAM_ROWS - 1. */
 enum { PW_GRAM_ROWS = 65536 };
 pwy_status pw_grams(const char *text, int64_t len, struct pw_tally *tally);
 

@@ -1,7 +1,7 @@
-/* A sense turns one part of an example into rows of width d for the trunk, and into features for the wide path beside it.
-   Each is one file in this folder with one struct pw_sense_ops, listed in sense/table.c. A life:
+/* A sense turns one part of an example into rows of width d for the trunk, and into features for the wide path beside
+   it. Each is one file in this folder with one struct pw_sense_ops, listed in sense/table.c. A life:
      open (settings)  ->  fit (constants from the training rows) or load (what save gave)  ->  declare (parameters)
-     -> encode (one value, any thread)  ->  forward / backward (many encoded values at once).                                     */
+     -> encode (one value, any thread)  ->  forward / backward (many encoded values at once). */
 #ifndef PW_SENSE_H
 #define PW_SENSE_H
 #include "base/example.h"
@@ -11,21 +11,25 @@
 
 enum { PW_MAX_TOKENS = 4096 };
 
-/* What encode made of one value; everything in the arena that encode was given. Layout of reals and ids is the sense's own. */
+/* What encode made of one value; everything in the arena that encode was given. Layout of reals and ids is the sense's
+   own. */
 struct pw_encoded {
     int n_tokens;                           /* rows in the trunk; 0: the part is missing */
     real *reals; int64_t n_reals;
     int32_t *ids; int64_t n_ids;
     int32_t shape[4];
-    int32_t *wide_index; real *wide_value; int64_t n_wide;      /* sparse features for the wide path, index < sense->wide_rows, unique, ascending */
-    real *wide_logits;                      /* (outputs) or NULL: an answer that is added to the wide path's (boosted trees) */
+    /* sparse features for the wide path, index < sense->wide_rows, unique, ascending */
+    int32_t *wide_index; real *wide_value; int64_t n_wide;
+    real *wide_logits;   /* (outputs) or NULL: an answer that is added to the wide path's (boosted trees) */
 };
 
-/* The training rows, for fit: rows 0 .. n_train-1, then n_valid held-out ones. row() gives a value (NULL: missing or bad: skip it) and the goal. */
-struct pw_goal { int label; double number; };                      /* classify: label index, -1 unknown; regress: standardised target */
+/* The training rows, for fit: rows 0 .. n_train-1, then n_valid held-out ones. row() gives a value (NULL: missing or
+   bad: skip it) and the goal. */
+struct pw_goal { int label; double number; };   /* classify: label index, -1 unknown; regress: standardised target */
 struct pw_fit {
     void *arg; int64_t n_train, n_valid;
-    pwy_status (*row)(void *arg, int64_t i, const struct pw_value **value, struct pw_goal *goal);  /* borrowed until the next call */
+    /* borrowed until the next call */
+    pwy_status (*row)(void *arg, int64_t i, const struct pw_value **value, struct pw_goal *goal);
     const char *kind;                       /* the task's: "classify", "regress", ... */
     int outputs;                            /* of the task's head */
     uint64_t seed;
@@ -38,9 +42,10 @@ struct pw_sense {
     pwy_tokenizer *tok;                     /* the model's tokenizer, or NULL */
     int d;
     const char *kind; int outputs;          /* the task's kind and the number of its head's outputs; set before open */
-    char *own;                              /* "task.NAME.PART": prefix of its own parameters and constants; shared ones start with the sense's name */
+    /* "task/NAME/PART": prefix of its own parameters and constants; shared ones start with the sense's name */
+    char *own;
     int64_t wide_rows;                      /* size of the sparse feature space, 0: none. Set by open, fit or load */
-    int wide_dense;                         /* width of dense wide features that come out of forward, with a gradient; 0: none */
+    int wide_dense;   /* width of dense wide features that come out of forward, with a gradient; 0: none */
     bool wide_logits;                       /* encode gives wide_logits */
     void *state;                            /* the sense's own */
 };
@@ -48,26 +53,36 @@ struct pw_sense {
 struct pw_sense_ops {
     const char *name;                       /* "text" */
     enum pw_value_type takes;
-    const struct pw_option *settings;       /* words of its own that a recipe's part may use, NULL: none; for help and nearest word. column, path and record belong to the readers and are skipped */
-    pwy_status (*open)(struct pw_sense *s, const struct pw_node *settings);           /* NULL: defaults. Unknown word: error */
+    /* words of its own that a recipe's part may use, NULL: none; for help and nearest word. column, path and record
+       belong to the readers and are skipped */
+    const struct pw_option *settings;
+    pwy_status (*open)(struct pw_sense *s, const struct pw_node *settings);   /* NULL: defaults. Unknown word: error */
     pwy_status (*fit)(struct pw_sense *s, const struct pw_fit *rows);                 /* NULL: nothing to fit */
-    pwy_status (*save)(const struct pw_sense *s, struct pw_node *into);               /* puts what load needs beside the settings into a map; large arrays belong in PW_CONST parameters */
+    /* puts what load needs beside the settings into a map; large arrays belong in PW_CONST parameters */
+    pwy_status (*save)(const struct pw_sense *s, struct pw_node *into);
     pwy_status (*load)(struct pw_sense *s, const struct pw_node *from);
     pwy_status (*declare)(struct pw_sense *s);
-    /* augment NULL: none (evaluation, prediction). Bad value: PWY_E_DATA with a message that starts at the value, "picture is 0 by 0". */
-    pwy_status (*encode)(const struct pw_sense *s, const struct pw_value *value, struct pw_rng *augment, struct pw_arena *arena, struct pw_encoded *out);
+    /* augment NULL: none (evaluation, prediction). Bad value: PWY_E_DATA with a message that starts at the value,
+       "picture is 0 by 0". */
+    pwy_status (*encode)(const struct pw_sense *s, const struct pw_value *value, struct pw_rng *augment,
+                         struct pw_arena *arena, struct pw_encoded *out);
     /* rows (sum of n_tokens, d) of the values in order; wide (n, wide_dense). keep NULL at inference. */
-    pwy_status (*forward)(const struct pw_sense *s, struct pw_exec *x, int n, const struct pw_encoded *const *in, real *rows, real *wide, void **keep);
-    pwy_status (*backward)(const struct pw_sense *s, struct pw_exec *x, int n, const struct pw_encoded *const *in, void *keep, const real *drows, const real *dwide);
+    pwy_status (*forward)(const struct pw_sense *s, struct pw_exec *x, int n, const struct pw_encoded *const *in,
+                          real *rows, real *wide, void **keep);
+    pwy_status (*backward)(const struct pw_sense *s, struct pw_exec *x, int n, const struct pw_encoded *const *in,
+                           void *keep, const real *drows, const real *dwide);
     void (*close)(struct pw_sense *s);      /* frees state */
 };
 
 extern const struct pw_sense_ops *const pw_senses[];               /* ended by NULL */
 const struct pw_sense_ops *pw_sense_find(const char *name);        /* NULL: none */
-/* What `open` calls: reads settings (NULL: nothing set) by the sense's table, passing over the readers' words (sense, column, columns, path, record) that the table does not have. `what` names the sense in messages. */
-pwy_status pw_sense_options(const struct pw_node *settings, const char *what, const struct pw_option *table, void *into);
+/* What `open` calls: reads settings (NULL: nothing set) by the sense's table, passing over the readers' words (sense,
+   column, columns, path, record) that the table does not have. `what` names the sense in messages. */
+pwy_status pw_sense_options(const struct pw_node *settings, const char *what, const struct pw_option *table,
+                            void *into);
 /* text.c: the token embedding (vocab, d) that text shares with writing: parameter "text.embed" N(0, .05). */
 pwy_status pw_text_embedding(struct pw_params *params, pwy_tokenizer *tok, int d, struct pw_param **out);
 
-/* trees.c: gradient boosted trees over binned columns, the wide path of tables (Chen and Guestrin 2016; Ke et al. 2017 for the histograms). */
+/* trees.c: gradient boosted trees over binned columns, the wide path of tables (Chen and Guestrin 2016; Ke et al. 2017
+   for the histograms). */
 #endif

@@ -9,7 +9,7 @@ enum { PW_WORD_SHORT = 64 };            /* bytes up to which a word's merges are
 
 /* Ordered pairs of ids to numbers >= 0, open addressing. Start with {0}. */
 struct pw_pairs { uint64_t *key; int32_t *value; int64_t cap, n; };
-pwy_status pw_pairs_add(struct pw_pairs *pairs, int32_t a, int32_t b, int32_t value);   /* a pair that is not there yet */
+pwy_status pw_pairs_add(struct pw_pairs *pairs, int32_t a, int32_t b, int32_t value); /* a pair that is not there yet */
 void pw_pairs_free(struct pw_pairs *pairs);
 
 static inline uint64_t pw_pair_key(int32_t a, int32_t b)
