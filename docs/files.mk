@@ -1,2 +1,3 @@
 # The documents.
 EXTRA_DIST += README.md NEWS HACKING.md docs
+dist_man_MANS += docs/pathways.1

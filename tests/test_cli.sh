@@ -1,6 +1,6 @@
 #!/bin/sh
-# The program `pathways` as its user meets it: five senses learned from files that are made here, then every command, what
-# it prints and the exit status that it ends with. Takes a few seconds. PATHWAYS_PROGRAM names another program to test.
+# The program `pathways` as its user meets it: five senses learned from files that are made here, then every command,
+# what it prints and the exit status that it ends with. Takes a few seconds. PATHWAYS_PROGRAM names another program.
 LC_ALL=C; export LC_ALL
 top_builddir=${top_builddir:-.}
 program=${PATHWAYS_PROGRAM:-$top_builddir/pathways}
@@ -236,7 +236,7 @@ test_eval() {
     run 1 "eval of an unknown task" eval one.pathways recipe.yaml --task siz
     says "eval of an unknown task" "the nearest is 'size'"
     run 2 "eval of an unknown split" eval one.pathways recipe.yaml --split tset
-    run 1 "eval with too many threads" eval one.pathways recipe.yaml --threads 5000
+    run 2 "eval with too many threads" eval one.pathways recipe.yaml --threads 5000
     says "eval with too many threads" "'threads' is 5000"
 }
 
@@ -291,7 +291,7 @@ test_predict_badly() {
     head -c 2000 one.pathways > cut.pathways
     run 1 "predict from a model cut short" predict cut.pathways --task side x
     says "predict from a model cut short" "cut.pathways"
-    run 1 "a temperature out of range" predict one.pathways --task size --temperature -1 width=1
+    run 2 "a temperature out of range" predict one.pathways --task size --temperature -1 width=1
     says "a temperature out of range" "'temperature' is -1"
 }
 
@@ -317,10 +317,10 @@ test_bench() {
     json_lines "bench predict" d layers params ms tok_s
     run 0 "bench decode" bench decode $shape --batch 1 --seq 20 --new 4 --steps 2
     json_lines "bench decode" d layers new params ms tok_s
-    run 1 "bench of a workload that is none" bench trian
-    run 1 "bench with an unknown option" bench train --widht 3
+    run 2 "bench of a workload that is none" bench trian
+    run 2 "bench with an unknown option" bench train --widht 3
     one_line "bench with an unknown option"
-    run 1 "bench out of range" bench train --layers 0
+    run 2 "bench out of range" bench train --layers 0
     says "bench out of range" "layers"
 }
 
@@ -352,7 +352,7 @@ test_bad_recipes() {
     bad "no YAML" "bad.yaml:[0-9]*: " 's/^tasks:/tasks: {/'
     run 1 "a missing recipe" train nosuch.yaml -o kept.pathways
     says "a missing recipe" "nosuch.yaml"
-    run 1 "an option out of range" train recipe.yaml -o kept.pathways --threads 0
+    run 2 "an option out of range" train recipe.yaml -o kept.pathways --threads 0
     says "an option out of range" "'threads' is 0"
     run 2 "steps and minutes" train recipe.yaml -o kept.pathways --steps 3 --minutes 1
     run 2 "no output" train recipe.yaml

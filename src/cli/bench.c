@@ -3,10 +3,10 @@
 #include <stdio.h>
 
 static const char more[] =
-    "Times a causal language model of random weights over random ids: tied embeddings, RMSNorm, rotary positions, SwiGLU\n"
-    "experts chosen token by token, gates renormalised, balance loss 0.01. One line of JSON on standard output.\n\n"
-    "  train      a whole step: forward, backward, AdamW. Beside ms and tok_s: gemm_bound_ms, the same matrix products by\n"
-    "             themselves by the same kernels, and gemm_blas_ms, by one threaded OpenBLAS call each\n"
+    "Times a causal language model of random weights over random ids: tied embeddings, RMSNorm, rotary positions,\n"
+    "SwiGLU experts chosen token by token, gates renormalised, balance loss 0.01. One line of JSON on standard output.\n\n"
+    "  train      a whole step: forward, backward, AdamW. Beside ms and tok_s: gemm_bound_ms, the same matrix products\n"
+    "             by themselves by the same kernels, and gemm_blas_ms, by one threaded OpenBLAS call each\n"
     "  predict    one forward pass over --batch sequences of --seq tokens to a class\n"
     "  decode     16 tokens of prompt, then --new tokens, one sequence, greedy\n\n"
     "  --d 256 --layers 4 --heads 8 --hidden 512 --experts 16 --topk 2 --seq 128 --batch 32 --vocab 8192\n"
@@ -20,7 +20,7 @@ static int run(const char *what, const pwy_options *o)
     char *json;
     if (ctx == NULL) return CLI_FAILED;
     pwy_status status = pwy_bench_run(ctx, what, o, &json);
-    int result = status == PWY_OK ? CLI_DONE : cli_fail();
+    int result = status == PWY_OK ? CLI_DONE : cli_fail_option(status);
     if (status == PWY_OK) printf("%s\n", json);
     if (status == PWY_OK) pwy_text_free(json);
     pwy_context_free(ctx);

@@ -11,22 +11,25 @@ struct cli_flag { const char *name; const char **value; bool *given; };
 struct cli_command { const char *name, *usage, *what; int (*run)(int argc, char **argv); };
 extern const struct cli_command cli_commands[];
 
-/* Sorts argv into flags and plain arguments (argv is reordered: plain ones first, *argc becomes their number). `--` ends
-   the flags; `--name=value` works. `rest`: a flag that is not listed is put there as an option of that name with its
+/* Sorts argv into flags and plain arguments (argv is reordered: plain ones first, *argc becomes their number). `--`
+   ends the flags; `--name=value` works. `rest`: a flag that is not listed is put there as an option of that name with its
    value; NULL: it is an error. False: a message was printed. */
 bool cli_flags(const struct cli_command *c, int *argc, char **argv, const struct cli_flag *flags, pwy_options *rest);
 int cli_help(const struct cli_command *c, const char *more);
 int cli_fail(void);                                     /* prints the library's last message; CLI_FAILED */
+int cli_fail_option(pwy_status status);                 /* the same of an option's value: CLI_USAGE where that is wrong */
 int cli_usage(const struct cli_command *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const struct cli_command *cli_command(const char *name);
 /* A context of so many threads (for those commands that do not say their own), with the media decoders where this build
-   has them. Its log goes to standard error; quiet: without what is only told in passing. NULL: a message was printed. */
+   has them. Its log goes to standard error; quiet: without what is only told in passing. NULL: a message was
+   printed. */
 pwy_context *cli_context(int64_t threads, bool quiet);
 bool cli_set(pwy_options *o, const char *name, const char *value);       /* nothing for value NULL */
 
 /* progress.c: lines that the next one replaces, where standard error is a terminal; Ctrl-C. */
 int cli_progress(const pwy_progress *p, void *user);
-void cli_passing(const char *format, ...) __attribute__((format(printf, 1, 2)));    /* says what goes on; nothing into a file */
+/* Says what goes on; nothing into a file. */
+void cli_passing(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_line_break(void);                              /* keeps such a line, before others come */
 void cli_line_clear(void);                              /* takes it away */
 void cli_catch_early(void);                             /* until the next: Ctrl-C says that there is nothing to save */

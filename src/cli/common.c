@@ -19,6 +19,12 @@ int cli_fail(void)
     return CLI_FAILED;
 }
 
+int cli_fail_option(pwy_status status)
+{
+    cli_fail();
+    return status == PWY_E_ARGUMENT ? CLI_USAGE : CLI_FAILED;
+}
+
 int cli_usage(const struct cli_command *c, const char *format, ...)
 {
     va_list args;

@@ -36,7 +36,7 @@ static pwy_status open_session(struct eval *e)
     return status;
 }
 
-static pwy_status open_all(struct eval *e)
+static pwy_status open_files(struct eval *e)
 {
     pwy_options *o;
     pwy_status status = pwy_options_new(&o);
@@ -46,7 +46,7 @@ static pwy_status open_all(struct eval *e)
     if (status == PWY_OK) status = pwy_options_set_flag(o, "skip_unsupported", 1);
     if (status == PWY_OK) status = pwy_recipe_open(e->ctx, e->recipe_path, o, &e->recipe);
     pwy_options_free(o);
-    return status == PWY_OK ? open_session(e) : status;
+    return status;
 }
 
 static void senses(const pwy_task *t, char *out, size_t cap)
@@ -172,7 +172,9 @@ static int run(const struct cli_command *c, struct eval *e)
     if (e->bad_rows < 0 || (end != NULL && (*end != '\0' || end == e->max_bad)))
         return cli_usage(c, "--max-bad-rows '%s' is not a number from 0", e->max_bad);
     if ((e->ctx = cli_context(1, true)) == NULL) return CLI_FAILED;
-    return open_all(e) == PWY_OK ? eval_all(e) : cli_fail();
+    if (open_files(e) != PWY_OK) return cli_fail();
+    pwy_status status = open_session(e);
+    return status == PWY_OK ? eval_all(e) : cli_fail_option(status);
 }
 
 int cli_eval(int argc, char **argv)

@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const char more[] =
-    "Shows the model's shape, how it was trained (as recipe words that replay the run), its tasks with their senses and\n"
-    "labels, and how training spread the tokens over each layer's experts.\n\n"
+    "Shows the model's shape, how it was trained (as recipe words that replay the run), its tasks with their senses\n"
+    "and labels, and how training spread the tokens over each layer's experts.\n\n"
     "  --json    one JSON object a line: kind model, then kind task for each, then kind layer\n\n"
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 

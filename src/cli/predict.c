@@ -149,9 +149,10 @@ static int run(struct predict *p, int argc, char **argv)
     if ((p->ctx = cli_context(1, true)) == NULL) return CLI_FAILED;
     if (pwy_model_open(p->ctx, argv[0], &p->model) != PWY_OK) return cli_fail();
     if (p->task == NULL && pwy_registry_count(pwy_model_registry(p->model)) != 1) return find_task(p), CLI_USAGE;
-    if (find_task(p) != PWY_OK || open_session(p) != PWY_OK || pwy_example_new(&p->example) != PWY_OK)
-        return cli_fail();
-    pwy_status status = parts_of_one(p, argv[1]) ? one_example(p, argc - 1, argv + 1)
+    if (find_task(p) != PWY_OK || pwy_example_new(&p->example) != PWY_OK) return cli_fail();
+    pwy_status status = open_session(p);
+    if (status != PWY_OK) return cli_fail_option(status);
+    status = parts_of_one(p, argv[1]) ? one_example(p, argc - 1, argv + 1)
         : example_each(p, argc - 1, argv + 1);
     return status == PWY_OK ? CLI_DONE : cli_fail();
 }

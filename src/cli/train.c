@@ -27,8 +27,8 @@ static const char more[] =
 /* What a recipe's `train:` may say, and so the command line. The first three exclude each other; the first and the last
    two may change when a run goes on. */
 static const char *const words[] = {
-    "minutes", "steps", "epochs", "seed", "batch", "chunk", "lr", "warmup", "temperature", "clip", "weight_decay", "dropout",
-    "dtype", "threads", "max_bad_rows"};
+    "minutes", "steps", "epochs", "seed", "batch", "chunk", "lr", "warmup", "temperature", "clip", "weight_decay",
+    "dropout", "dtype", "threads", "max_bad_rows"};
 static const char *const word_flags[] = {
     "--minutes", "--steps", "--epochs", "--seed", "--batch", "--chunk", "--lr", "--warmup", "--temperature", "--clip",
     "--weight-decay", "--dropout", "--dtype", "--threads", "--max-bad-rows"};
@@ -59,11 +59,30 @@ static pwy_status clear_length(const struct train *t, pwy_options *o)
     return status;
 }
 
+static pwy_status set_values(const struct train *t, pwy_options *o)
+{
+    pwy_status status = PWY_OK;
+    for (int i = 0; i < WORDS && status == PWY_OK; i++)
+        if (t->value[i] != NULL) status = pwy_options_set(o, words[i], t->value[i]);
+    return status;
+}
+
+/* What the command line says, by itself: told before anything is opened. */
+static pwy_status check_values(const struct train *t)
+{
+    pwy_options *o;
+    pwy_status status = pwy_options_new(&o);
+    if (status != PWY_OK) return status;
+    status = set_values(t, o);
+    if (status == PWY_OK) status = pwy_trainer_check(o);
+    pwy_options_free(o);
+    return status;
+}
+
 static pwy_status set_options(const struct train *t, pwy_options *o)
 {
     pwy_status status = clear_length(t, o);
-    for (int i = 0; i < WORDS && status == PWY_OK; i++)
-        if (t->value[i] != NULL) status = pwy_options_set(o, words[i], t->value[i]);
+    if (status == PWY_OK) status = set_values(t, o);
     if (status == PWY_OK) status = pwy_options_set(o, "checkpoint", t->checkpoint);
     return status == PWY_OK ? pwy_trainer_check(o) : status;
 }
@@ -140,10 +159,12 @@ static bool can_resume(const struct train *t, int *result)
 static int train(struct train *t)
 {
     int result;
+    pwy_status status = check_values(t);
+    if (status != PWY_OK) return cli_fail_option(status);
     if (t->resume && !can_resume(t, &result)) return result;
     if ((t->ctx = cli_context(processors(), t->quiet)) == NULL) return CLI_FAILED;
     cli_catch_early();
-    pwy_status status = work(t);
+    status = work(t);
     if (status == PWY_E_CANCELLED) return interrupted(t);
     if (status != PWY_OK) return cli_fail();
     finish(t);
