@@ -3,8 +3,8 @@
 #
 #   sh examples/quickstart.sh [OUT]        (default: quickstart-out/)
 #
-# Installs what is missing (it says what), builds the library if need be, takes its data out of Debian packages, trains for
-# two minutes, and ends with the table of `pathways eval` and one prediction for each sense. OUT keeps one.pathways,
+# Installs what is missing (it says what), builds the library if need be, takes its data out of Debian packages, trains
+# for two minutes, and ends with the table of `pathways eval` and one prediction for each sense. OUT keeps one.pathways,
 # recipe.yaml and eval.json. Can be run again. SEED=2, MINUTES=1, THREADS=1 in the environment change the run.
 set -eu
 LC_ALL=C; export LC_ALL
@@ -55,11 +55,12 @@ write_tongues() {
         awk 'NR % 4 != 0' "$data/pages.some" | xargs zcat | paragraphs "$t" 400 >> "$data/tongue.train.tsv"
         awk 'NR % 4 == 0' "$data/pages.some" | xargs zcat | paragraphs "$t" 80 >> "$data/tongue.all.tsv"
     done
-    awk -F '\t' 'NR == FNR { seen[$2] = 1; next } !($2 in seen)' "$data/tongue.train.tsv" "$data/tongue.all.tsv" > "$data/tongue.test.tsv"
+    awk -F '\t' 'NR == FNR { seen[$2] = 1; next } !($2 in seen)' "$data/tongue.train.tsv" "$data/tongue.all.tsv" \
+        > "$data/tongue.test.tsv"
     rm -f "$data/pages" "$data/pages.some" "$data/tongue.all.tsv"
 }
 
-# paragraphs LANGUAGE COUNT: running text out of pages in roff, a few paragraphs of each; no code, nothing left in English.
+# paragraphs LANGUAGE COUNT: running text out of pages in roff, a few paragraphs of each; no code, no English.
 paragraphs() {
     awk -v t="$1" -v limit="$2" '
         function flush(    lower) {
@@ -105,8 +106,10 @@ write_processors() {
     rm -f "$data"/code.*
     for p in $processors; do
         case $p in
-            arm64) folder=aarch64-linux-gnu;; armhf) folder=arm-linux-gnueabihf;; ppc64el) folder=powerpc64le-linux-gnu;;
-            i386) folder=i686-linux-gnu;; *) folder=$p-linux-gnu;;
+            arm64) folder=aarch64-linux-gnu;;
+            armhf) folder=arm-linux-gnueabihf;;
+            i386) folder=i686-linux-gnu;;
+            *) folder=$p-linux-gnu;;
         esac
         records "$p" train "$packages/files/usr/$folder/lib/libc.so.6" 200
         records "$p" test "$packages/files/usr/$folder/lib/libm.so.6" 40
@@ -125,13 +128,15 @@ write_tables() {
     tables=$packages/files/usr/lib/python3/dist-packages/sklearn/datasets/data
     awk -F, '
         BEGIN {
-            n = split("radius texture perimeter area smoothness compactness concavity points symmetry fractal", name, " ")
+            n = split("radius texture perimeter area smoothness compactness concavity points symmetry fractal", name)
             m = split("mean error worst", of, " ")
             for (i = 1; i <= m; i++) for (j = 1; j <= n; j++) printf "%s_%s,", of[i], name[j]
             print "cells"
         }
-        NR > 1 { sub(/,1[ \r]*$/, ",benign"); sub(/,0[ \r]*$/, ",malignant"); print }' "$tables/breast_cancer.csv" > "$data/tumour.csv"
-    { awk 'BEGIN { for (i = 1; i <= 64; i++) printf "p%d,", i; print "digit" }'; zcat "$tables/digits.csv.gz"; } > "$data/digit.csv"
+        NR > 1 { sub(/,1[ \r]*$/, ",benign"); sub(/,0[ \r]*$/, ",malignant"); print }' "$tables/breast_cancer.csv" \
+        > "$data/tumour.csv"
+    awk 'BEGIN { for (i = 1; i <= 64; i++) printf "p%d,", i; print "digit" }' > "$data/digit.csv"
+    zcat "$tables/digits.csv.gz" >> "$data/digit.csv"
 }
 
 mkdir -p "$data"
@@ -205,11 +210,13 @@ say "held-out scores"
 
 say "one prediction for each sense"
 ask() { printf '%-10s ' "$1"; task=$1; shift; "$pathways" predict "$out/one.pathways" --task "$task" -- "$@"; }
-{ printf 'P5 28 28 255\n'; zcat "$data/clothes/t10k-images-idx3-ubyte.gz" | dd bs=1 skip=16 count=784 2>/dev/null; } > "$out/first.pgm"
+printf 'P5 28 28 255\n' > "$out/first.pgm"
+zcat "$data/clothes/t10k-images-idx3-ubyte.gz" | dd bs=1 skip=16 count=784 2>/dev/null >> "$out/first.pgm"
 dd if="$data/code.test.bin" of="$out/first.bin" bs=512 count=1 2>/dev/null
 ask clothing "$out/first.pgm"
 ask voice "$(find "$data/voice/test/fr" -name '*.wav' | sort | head -n 1)"
 ask tongue "Das Programm liest die Datei und schreibt jede Zeile auf die Standardausgabe."
 ask processor "$out/first.bin"
-ask tumour $(awk -F, 'NR == 1 { split($0, name, ",") } NR == 2 { for (i = 1; i < NF; i++) printf "%s=%s ", name[i], $i }' "$data/tumour.csv")
+ask tumour $(awk -F, 'NR == 1 { split($0, name, ",") }
+    NR == 2 { for (i = 1; i < NF; i++) printf "%s=%s ", name[i], $i }' "$data/tumour.csv")
 say "the model is $out/one.pathways"

@@ -54,8 +54,8 @@ setup_install() {
         > /dev/null || setup_die "apt-get install failed; see what it says above"
 }
 
-# setup_download FOLDER PACKAGE...: the packages' files, not installed. The lists of packages are brought up to date only
-# where they are too old for it, which root alone can do.
+# setup_download FOLDER PACKAGE...: the packages' files, not installed. The lists of packages are brought up to date
+# only where they are too old for it, which root alone can do.
 setup_download() {
     setup_folder=$1; shift
     mkdir -p "$setup_folder"

@@ -4,9 +4,9 @@
 
 static const char more[] =
     "Times a causal language model of random weights over random ids: tied embeddings, RMSNorm, rotary positions,\n"
-    "SwiGLU experts chosen token by token, gates renormalised, balance loss 0.01. One line of JSON on standard output.\n\n"
-    "  train      a whole step: forward, backward, AdamW. Beside ms and tok_s: gemm_bound_ms, the same matrix products\n"
-    "             by themselves by the same kernels, and gemm_blas_ms, by one threaded OpenBLAS call each\n"
+    "SwiGLU experts chosen token by token, gates renormalised, balance loss 0.01. Prints one line of JSON.\n\n"
+    "  train      a whole step: forward, backward, AdamW. Beside ms and tok_s: gemm_bound_ms, the same matrix\n"
+    "             products by themselves by the same kernels, and gemm_blas_ms, by one threaded OpenBLAS call each\n"
     "  predict    one forward pass over --batch sequences of --seq tokens to a class\n"
     "  decode     16 tokens of prompt, then --new tokens, one sequence, greedy\n\n"
     "  --d 256 --layers 4 --heads 8 --hidden 512 --experts 16 --topk 2 --seq 128 --batch 32 --vocab 8192\n"

@@ -12,12 +12,12 @@ struct cli_command { const char *name, *usage, *what; int (*run)(int argc, char 
 extern const struct cli_command cli_commands[];
 
 /* Sorts argv into flags and plain arguments (argv is reordered: plain ones first, *argc becomes their number). `--`
-   ends the flags; `--name=value` works. `rest`: a flag that is not listed is put there as an option of that name with its
-   value; NULL: it is an error. False: a message was printed. */
+   ends the flags; `--name=value` works. `rest`: a flag that is not listed is put there as an option of that name with
+   its value; NULL: it is an error. False: a message was printed. */
 bool cli_flags(const struct cli_command *c, int *argc, char **argv, const struct cli_flag *flags, pwy_options *rest);
 int cli_help(const struct cli_command *c, const char *more);
 int cli_fail(void);                                     /* prints the library's last message; CLI_FAILED */
-int cli_fail_option(pwy_status status);                 /* the same of an option's value: CLI_USAGE where that is wrong */
+int cli_fail_option(pwy_status status);                 /* of an option's value: CLI_USAGE where that is wrong */
 int cli_usage(const struct cli_command *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const struct cli_command *cli_command(const char *name);
 /* A context of so many threads (for those commands that do not say their own), with the media decoders where this build
