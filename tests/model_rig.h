@@ -69,7 +69,8 @@ static inline void rig_fill_cells(pwy_example *ex, int64_t i)
 /* The parts of row i. */
 static inline void rig_parts(int task, int64_t i, pwy_example *ex)
 {
-    static const char *const good[] = {"what a fine day", "lovely and bright", "this is good indeed", "bright fine good"};
+    static const char *const good[] = {"what a fine day", "lovely and bright", "this is good indeed",
+                                       "bright fine good"};
     static const char *const bad[] = {"awful rain again", "this is bad", "dark and cold awful", "bad cold rain"};
     char text[96];
     snprintf(text, sizeof text, "%s %c", (i % 2 ? bad : good)[i / 2 % 4], 'a' + (int)(i % 9));
@@ -80,7 +81,8 @@ static inline void rig_parts(int task, int64_t i, pwy_example *ex)
     if (task == R_SERIES) rig_fill_wave(ex, i);
     if (task == R_AUDIO) rig_fill_sound(ex, i);
     if (task == R_IMAGE || (task == R_TWO && i % 4 != 3)) rig_fill_picture(ex, i);
-    if (task == R_TWO && i % 4 != 2) OK(pwy_example_set_text(ex, "caption", i % 3 ? "tall one here" : "wide thing", -1));
+    if (task == R_TWO && i % 4 != 2)
+        OK(pwy_example_set_text(ex, "caption", i % 3 ? "tall one here" : "wide thing", -1));
     if (task == R_WRITE) OK(pwy_example_set_text(ex, "question", i % 2 ? "say no" : "say yes", -1));
     if (task == R_GO) OK(pwy_example_set_text(ex, "text", "the cat sat on the mat and the cat sat", -1));
 }
@@ -258,7 +260,8 @@ static inline char *rig_answers(pwy_session *s, int task, int n, int batch)
         OK(pwy_session_predict_batch(s, rig_task[task].name, (const pwy_example *const *)ex, some, result));
         rig_host_mode(false);
         for (int i = 0; i < some; i++) {
-            fprintf(out, "%a|%s|", pwy_result_number(result[i]), pwy_result_text(result[i]) ? pwy_result_text(result[i]) : "");
+            const char *text = pwy_result_text(result[i]);
+            fprintf(out, "%a|%s|", pwy_result_number(result[i]), text != NULL ? text : "");
             for (int64_t l = 0; l < pwy_result_count(result[i]); l++)
                 fprintf(out, "%s %a,", pwy_result_label(result[i], l), pwy_result_score(result[i], l));
             fprintf(out, "%lld\n", (long long)pwy_result_active_parameters(result[i]));
@@ -297,7 +300,7 @@ static inline char *rig_ask(pwy_model *m, const char *options, int tasks, int n,
 static inline void rig_same_answers(pwy_model *m, const char *options, int tasks, int batch, const char *want)
 {
     char *got = rig_ask(m, options, tasks, 16, batch);
-    ck_assert_msg(strcmp(got, want) == 0, "the answers differ%s%s", options != NULL ? " with " : "", options != NULL ? options : "");
+    ck_assert_msg(strcmp(got, want) == 0, "the answers differ with %s", options != NULL ? options : "no options");
     free(got);
 }
 #endif

@@ -119,8 +119,8 @@ static void check_param(struct whole *w, struct pw_param *p)
     ck_assert_msg(got[0] != 0, "%s: its gradient is 0", p->name);
     for (int i = 0; i < n; i++) {
         double want = slope(w, &p->w[which[i]]);
-        ck_assert_msg(fabs(got[i] - want) <= 1e-5 * fmax(fabs(want), 1e-5), "%s[%lld]: gradient %.12g, finite difference %.12g",
-                      p->name, (long long)which[i], got[i], want);
+        ck_assert_msg(fabs(got[i] - want) <= 1e-5 * fmax(fabs(want), 1e-5),
+                      "%s[%lld]: gradient %.12g, finite difference %.12g", p->name, (long long)which[i], got[i], want);
     }
 }
 
@@ -148,7 +148,8 @@ END_TEST
 START_TEST(all_at_once)
 {
     check_whole(1 << R_TEXT | 1 << R_TABLE | 1 << R_SERIES | 1 << R_WRITE | 1 << R_GO,
-                "d: 8, layers: 2, heads: 2, kv_heads: 1, experts: 3, topk: 2, hidden: 8, shared: 1, vocab: 300, window: 24, zloss: 0.01");
+                "d: 8, layers: 2, heads: 2, kv_heads: 1, experts: 3, topk: 2, hidden: 8, shared: 1, vocab: 300, "
+                "window: 24, zloss: 0.01");
 }
 END_TEST
 

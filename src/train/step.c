@@ -51,7 +51,8 @@ static pwy_status read_rows(struct pwy_trainer *t)
         int64_t row;
         PW_TRY(next_row(t, t->model->registry->task[task], t->ex[i], &row));
         t->job[i] = (struct pw_encode_job){
-            .net = &t->model->net[task], .ex = t->ex[i], .with_target = true, .augment = true, .row = row, .item = &t->item[i],
+            .net = &t->model->net[task], .ex = t->ex[i], .with_target = true, .augment = true, .row = row,
+            .item = &t->item[i],
             .rng = pw_rng_at((uint64_t)t->o.seed ^ pw_hash("augment", 7), (uint64_t)t->schedule.step, (uint64_t)i << 32)};
     }
     return PWY_OK;
