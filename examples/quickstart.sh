@@ -128,7 +128,8 @@ write_tables() {
     tables=$packages/files/usr/lib/python3/dist-packages/sklearn/datasets/data
     awk -F, '
         BEGIN {
-            n = split("radius texture perimeter area smoothness compactness concavity points symmetry fractal", name)
+            names = "radius texture perimeter area smoothness compactness concavity points symmetry fractal"
+            n = split(names, name, " ")
             m = split("mean error worst", of, " ")
             for (i = 1; i <= m; i++) for (j = 1; j <= n; j++) printf "%s_%s,", of[i], name[j]
             print "cells"
