@@ -102,7 +102,7 @@ static void show_bar(const pwy_progress *p)
     bar[BAR] = '\0';
     clock_text(pwy_progress_seconds_left(p), left);
     task_scores(p, scores, sizeof scores);
-    snprintf(line, sizeof line, "%s [%s] %3.0f%%  %s left  loss %.3f%s", phase_text(p), bar,
+    snprintf(line, sizeof line, "%-8s [%s] %3.0f%%  %s left  loss %.3f%s", phase_text(p), bar,
              100 * pwy_progress_share(p), left, pwy_progress_loss(p), scores);
     replace_line(line);
 }
@@ -116,7 +116,7 @@ static void show_line(const pwy_progress *p)
     last_shown = now;
     clock_text(pwy_progress_seconds_left(p), left);
     task_scores(p, scores, sizeof scores);
-    fprintf(stderr, "%s %3.0f%%  step %lld  %s left  loss %.3f%s\n", phase_text(p), 100 * pwy_progress_share(p),
+    fprintf(stderr, "%-8s %3.0f%%  step %lld  %s left  loss %.3f%s\n", phase_text(p), 100 * pwy_progress_share(p),
             (long long)pwy_progress_step(p), left, pwy_progress_loss(p), scores);
 }
 
