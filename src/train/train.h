@@ -15,38 +15,43 @@ extern const struct pw_option pw_train_table[];
 
 /* --- schedule.c: how far a run is, and where it will end --- */
 struct pw_plan { int64_t step; int64_t total; };
-/* Progress goes by (1 - share) / (total - step) a step under the plan in force. A run by minutes writes new plans as it learns its own speed; they are part of the model file, so that `steps:` with the same
-   `plan:` goes through the same shares, and so the same learning rates, to the byte. */
+/* Progress goes by (1 - share) / (total - step) a step under the plan in force. A run by minutes writes new plans as
+   it learns its own speed; they are part of the model file, so that `steps:` with the same `plan:` goes through the
+   same shares, and so the same learning rates, to the byte. */
 struct pw_schedule {
     double share; int64_t step;
     struct pw_plan *plan; int n_plan, cap, at;      /* at: the plan in force */
     double seconds, budget;                         /* budget 0: by steps */
     bool replay;                                    /* plans were given: none is made */
-    int64_t limit;                                  /* not 0: ends after this step whatever the plan: time ran out, there or here */
+    int64_t limit;   /* not 0: ends after this step whatever the plan: time ran out, there or here */
     int64_t measured_step, next_plan; double measured_at;
 };
 pwy_status pw_schedule_open(struct pw_schedule *s, const struct pw_train_options *o, int64_t steps);
 void pw_schedule_close(struct pw_schedule *s);
 bool pw_schedule_done(const struct pw_schedule *s);
 double pw_schedule_rate(const struct pw_schedule *s, double warmup);        /* 0..1: warm-up, then cosine to .02 */
-pwy_status pw_schedule_advance(struct pw_schedule *s, double seconds);      /* one step done, which ended `seconds` after the run's start */
+/* one step done, which ended `seconds` after the run's start */
+pwy_status pw_schedule_advance(struct pw_schedule *s, double seconds);
 double pw_schedule_left(const struct pw_schedule *s);                       /* seconds */
 pwy_status pw_schedule_to_node(const struct pw_schedule *s, struct pw_node *run);
 pwy_status pw_schedule_read_plan(struct pw_schedule *s, const struct pw_node *plan);
 
 /* --- mixture.c: which task, which row --- */
-struct pw_mixture { int n; double *upto; int64_t *cursor; };                /* cumulative rates; rows taken of each task */
+struct pw_mixture { int n; double *upto; int64_t *cursor; };   /* cumulative rates; rows taken of each task */
 pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, double temperature);
 void pw_mixture_close(struct pw_mixture *m);
 int pw_mixture_draw(const struct pw_mixture *m, uint64_t seed, uint64_t draw);
-int64_t pw_mixture_row(struct pw_mixture *m, int task, uint64_t seed, int64_t rows);    /* moves the cursor: each epoch is a permutation of its own */
+/* moves the cursor: each epoch is a permutation of its own */
+int64_t pw_mixture_row(struct pw_mixture *m, int task, uint64_t seed, int64_t rows);
 
 /* --- adamw.c --- */
 struct pw_adamw { real **m, **v; int n; double b1, b2, eps, decay, clip; };
 pwy_status pw_adamw_open(struct pw_adamw *a, const struct pw_params *params);
 void pw_adamw_close(struct pw_adamw *a);
-/* One update by the gradients there are. step counts from 1. Clips by the global norm of all but tables; an untouched group is left alone. */
-pwy_status pw_adamw_step(struct pw_adamw *a, struct pw_exec *x, struct pw_params *params, double lr, int64_t step, double *norm);
+/* One update by the gradients there are. step counts from 1. Clips by the global norm of all but tables; an untouched
+   group is left alone. */
+pwy_status pw_adamw_step(struct pw_adamw *a, struct pw_exec *x, struct pw_params *params, double lr, int64_t step,
+                         double *norm);
 
 struct pwy_progress { const struct pwy_trainer *trainer; const char *phase; double share, loss, seconds, left; };
 
@@ -75,7 +80,8 @@ struct pwy_trainer {
 };
 
 pwy_status pw_trainer_open(pwy_model *model, const struct pw_node *options, struct pwy_trainer **out);
-pwy_status pw_trainer_open_checkpoint(pwy_registry *registry, const char *path, const struct pw_node *options, struct pwy_trainer **out);
+pwy_status pw_trainer_open_checkpoint(pwy_registry *registry, const char *path, const struct pw_node *options,
+                                      struct pwy_trainer **out);
 pwy_status pw_trainer_check(const struct pw_node *options);                  /* whether they would be taken */
 void pw_trainer_close(struct pwy_trainer *t);
 pwy_status pw_trainer_step(struct pwy_trainer *t, double *loss);            /* step.c */
@@ -83,7 +89,8 @@ pwy_status pw_trainer_run(struct pwy_trainer *t);
 pwy_status pw_trainer_choose(struct pwy_trainer *t);                        /* choose.c */
 pwy_status pw_trainer_save(const struct pwy_trainer *t, const char *path);  /* checkpoint.c */
 pwy_status pw_trainer_snapshot(struct pwy_trainer *t, pwy_model **out);
-pwy_status pw_trainer_report(struct pwy_trainer *t, const char *phase, bool always);   /* calls the progress function; PWY_E_CANCELLED when it, or anyone, says stop */
+/* calls the progress function; PWY_E_CANCELLED when it, or anyone, says stop */
+pwy_status pw_trainer_report(struct pwy_trainer *t, const char *phase, bool always);
 double pw_clock(void);                                                      /* seconds, monotonic */
 /* Shared by the two ways to begin. Takes model. */
 pwy_status pw_trainer_begin(pwy_model *model, const struct pw_node *options, struct pwy_trainer **out);
