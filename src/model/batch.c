@@ -20,11 +20,6 @@ static pwy_status encode_ids(const pwy_model *m, const char *text, int64_t len, 
     return PWY_OK;
 }
 
-static bool streams(const struct pw_net *net)
-{
-    return net->writes && net->task->target == NULL;
-}
-
 /* Running text: the part is what is written; a prompt where no target is asked for. */
 static pwy_status encode_stream(const pwy_model *m, const pwy_example *ex, bool with_target, struct pw_arena *arena,
                                 struct pw_item *out)
@@ -101,7 +96,7 @@ pwy_status pw_item_encode(const pwy_model *m, struct pw_net *net, const pwy_exam
     memset(out, 0, sizeof *out);
     out->net = net;
     PW_TRY(check_parts(net, ex));
-    if (streams(net)) return encode_stream(m, ex, with_target, arena, out);
+    if (pw_streams(net)) return encode_stream(m, ex, with_target, arena, out);
     PW_TRY(encode_parts(net, ex, rng, arena, out));
     return with_target ? encode_target(m, ex, arena, out) : PWY_OK;
 }

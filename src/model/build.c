@@ -160,7 +160,8 @@ static pwy_status fit_nets(pwy_model *m)
     struct pw_pool *pool = NULL;
     pwy_status status = PWY_OK;
     if (m->ctx->threads > 1) PW_TRY(pw_pool_new(m->ctx->threads, &pool));
-    for (int i = 0; status == PWY_OK && i < m->registry->n; i++) status = fit_net(m, &m->net[i], pool);
+    for (int i = 0; status == PWY_OK && i < m->registry->n; i++)
+        if (!pw_streams(&m->net[i])) status = fit_net(m, &m->net[i], pool);
     pw_pool_free(pool);
     return status;
 }

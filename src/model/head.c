@@ -168,6 +168,7 @@ int64_t pw_pass_active(const struct pw_pass *p, const struct pw_item *item)
     for (int l = 0; l < m->shape.layers; l++)
         if (p->routes[l] != NULL) n += m->expert_size * experts_met(p->routes[l], item);
     for (int part = 0; item->part != NULL && part < item->net->n_parts; part++)
-        n += item->part[part].n_wide * (item->net->wide_table[part] != NULL ? item->net->outputs : 0);
+        n += item->part[part].n_ids * m->shape.d
+           + item->part[part].n_wide * (item->net->wide_table[part] != NULL ? item->net->outputs : 0);
     return n + (int64_t)item->n_in * m->shape.d;
 }

@@ -79,16 +79,11 @@ static pwy_status declare_head(pwy_model *m, struct pw_net *net)
     return pw_param_declare(m->params, PW_VECTOR, PW_ZEROS, 0, 1, PW_SHAPE(c), &net->wide_bias, "task/%s/wide.b", name);
 }
 
-static bool streams(const struct pw_net *net)
-{
-    return net->writes && net->task->target == NULL;
-}
-
 static pwy_status declare_net(pwy_model *m, struct pw_net *net)
 {
     PW_TRY(pw_param_declare(m->params, PW_VECTOR, PW_NORMAL, .5, 2, PW_SHAPE(1, m->shape.d), &net->token,
                             "task/%s/token", net->task->name));
-    for (int p = 0; p < net->n_parts && !streams(net); p++) PW_TRY(net->sense[p].ops->declare(&net->sense[p]));
+    for (int p = 0; p < net->n_parts && !pw_streams(net); p++) PW_TRY(net->sense[p].ops->declare(&net->sense[p]));
     return net->writes ? PWY_OK : declare_head(m, net);
 }
 

@@ -29,6 +29,9 @@ struct pw_net {
     int64_t own_fixed;   /* parameters that every answer reads, without the trunk's and tables' rows */
 };
 
+/* Running text goes on: its part is what is written, and goes through no sense. */
+static inline bool pw_streams(const struct pw_net *net) { return net->writes && net->task->target == NULL; }
+
 struct pwy_model {
     int count;                                      /* atomic references */
     pwy_context *ctx;

@@ -16,7 +16,7 @@ enum { PW_MAX_TOKENS = 4096 };
 struct pw_encoded {
     int n_tokens;                           /* rows in the trunk; 0: the part is missing */
     real *reals; int64_t n_reals;
-    int32_t *ids; int64_t n_ids;
+    int32_t *ids; int64_t n_ids;            /* rows of tables (rows, d) that the stem gathers */
     int32_t shape[4];
     /* sparse features for the wide path, index < sense->wide_rows, unique, ascending */
     int32_t *wide_index; real *wide_value; int64_t n_wide;
