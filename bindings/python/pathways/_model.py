@@ -1,0 +1,248 @@
+"""Models: made of tasks, trained, saved, asked."""
+import os
+import sys
+import threading
+
+from . import _pathways as c
+from ._data import Rows, context, is_file, options, split_of
+from ._errors import ArgumentError
+from ._registry import Registry, Task
+from ._run import Run, bar, is_statement
+
+
+class Answer:
+    """One answer: .label and .score (the best), .scores, .number, .text, and what it took."""
+
+    def __init__(self, handle):
+        self._c = handle
+
+    label = property(lambda self: c.result_label(self._c, 0), doc="The best label; None for a number or a text.")
+    score = property(lambda self: c.result_score(self._c, 0), doc="Its probability.")
+    number = property(lambda self: c.result_number(self._c), doc="The answer of regress; NaN for others.")
+    text = property(lambda self: c.result_text(self._c), doc="The answer of generate, else None.")
+    active_share = property(lambda self: c.result_active_share(self._c), doc="Parameters it read, of all.")
+    active_params = property(lambda self: c.result_active_parameters(self._c), doc="Parameters it read.")
+    flops = property(lambda self: c.result_flops(self._c), doc="Floating-point operations in products.")
+    json = property(lambda self: c.result_json(self._c), doc="One line, as of `pathways predict --json`.")
+
+    @property
+    def scores(self):
+        """{label: probability}, best first."""
+        return {c.result_label(self._c, i): c.result_score(self._c, i) for i in range(c.result_count(self._c))}
+
+    @property
+    def labels(self):
+        """Labels, best first."""
+        return list(self.scores)
+
+    def __repr__(self):
+        return f"<answer {self.json}>"
+
+
+class Score:
+    """One task's evaluation, beside the score of always answering the most common label, or the mean."""
+
+    def __init__(self, handle):
+        self._c = handle
+
+    metric = property(lambda self: c.score_metric(self._c))
+    value = property(lambda self: c.score_value(self._c))
+    baseline = property(lambda self: c.score_baseline(self._c))
+    higher_is_better = property(lambda self: bool(c.score_higher_is_better(self._c)))
+    n = property(lambda self: c.score_n(self._c), doc="Examples scored.")
+    bad_rows = property(lambda self: c.score_bad_rows(self._c), doc="Rows skipped.")
+    active_params = property(lambda self: c.score_active_parameters(self._c), doc="Mean over examples.")
+    total_params = property(lambda self: c.score_total_parameters(self._c))
+    flops = property(lambda self: c.score_flops(self._c), doc="An example, mean.")
+    json = property(lambda self: c.score_json(self._c), doc="One line, as of `pathways eval --json`.")
+
+    def __float__(self):
+        return self.value
+
+    def __repr__(self):
+        return f"<score {self.metric} {self.value:.4f} (baseline {self.baseline:.4f}) of {self.n}>"
+
+
+class Model:
+    """One model for all tasks of a registry: Model(tasks) is sized by their rows; d=, layers=, heads=, experts=, topk=,
+    hidden=, shared=, vocab=, parallel=, seed= say otherwise. Any number of threads may ask one."""
+
+    def __init__(self, registry, **settings):
+        self._start(c.model_new(registry._c, options(settings)), registry)
+
+    def _start(self, handle, registry=None):
+        self._handle, self._registry, self._run, self._settings = handle, registry, None, {}
+        self._local = threading.local()
+
+    @classmethod
+    def _of(cls, handle, registry=None):
+        model = cls.__new__(cls)
+        model._start(handle, registry)
+        return model
+
+    @property
+    def _c(self):
+        if self._run is not None:
+            self._run._settle()
+        return self._handle
+
+    def _adopt(self, handle):
+        """Becomes another model, which keeps the rows of the tasks for the next run."""
+        old, new = c.model_registry(self._handle), c.model_registry(handle)
+        for i in range(c.registry_count(new)):
+            for split in (c.TRAIN, c.VALID, c.TEST):
+                try:
+                    source = c.task_get_source(c.registry_at(old, i), split)
+                except KeyError:
+                    continue
+                c.task_set_source(c.registry_at(new, i), split, source)
+        self._handle = handle
+
+    # --- training ---
+
+    def fit(self, *, progress=None, checkpoint=None, resume=None, **settings):
+        """Trains, by minutes= (default 5), steps= or epochs=; seed=, threads=, batch=, lr= and the other words of a
+        recipe's `train:`. Two ways:
+
+            model.fit(minutes=5)
+            for report in model.fit(minutes=5):         # leaving the loop stops the run
+                if report.loss < .1: break
+
+        progress(report) is called about ten times a second and stops the run when it returns something true; in a
+        terminal there is a bar by itself (progress=False: none). checkpoint: a path that is written when the run is
+        stopped, which resume= takes. After Ctrl-C, the model is what it had become."""
+        handle, registry = self._c, self._registry
+        if resume is None:
+            trainer = c.trainer_new(handle, options(settings))
+        else:
+            trainer = c.trainer_open(registry._c, os.fspath(resume), options(settings))
+        run = self._run = Run(self, trainer, checkpoint)
+        if progress is not None and progress is not False:
+            run.finish(progress)
+        elif is_statement(sys._getframe(1)):
+            run.finish(bar if progress is None and sys.stderr.isatty() else None)
+        return run
+
+    def save(self, path):
+        """Writes the model: beside an old one first, so a crash leaves that whole."""
+        c.model_save(self._c, os.fspath(path))
+        return self
+
+    # --- what it is ---
+
+    @property
+    def tasks(self):
+        """{name: task}"""
+        found = c.model_registry(self._c)
+        tasks = [Task(self._handle, c.registry_at(found, i)) for i in range(c.registry_count(found))]
+        return {task.name: task for task in tasks}
+
+    @property
+    def parameters(self):
+        """Trained numbers in all."""
+        return c.model_parameters(self._c)
+
+    def describe(self):
+        """What `pathways inspect --json` prints: one JSON object a line."""
+        return c.model_describe(self._c)
+
+    def _task(self, name):
+        return Task(self._handle, c.registry_find(c.model_registry(self._c), name))
+
+    # --- asking ---
+
+    def configure(self, **settings):
+        """How it answers: threads=, max_new=, temperature=, seed= (of generate), shuffle_routes=. Returns the model."""
+        c.session_new(self._c, options(settings))
+        self._settings, self._local = settings, threading.local()
+        return self
+
+    def _session(self):
+        """This thread's session over the model as it is now."""
+        handle, kept = self._c, getattr(self._local, "kept", None)
+        if kept is None or kept[0] is not handle:
+            kept = self._local.kept = (handle, c.session_new(handle, options(self._settings)))
+        return kept[1]
+
+    def _example(self, task, parts):
+        if not isinstance(parts, dict):
+            parts = {next(iter(task.parts)): parts}
+        senses, example = task.parts, c.example_new()
+        for part in parts:
+            if part not in senses and "table" not in senses.values():
+                raise ArgumentError(f"task {task.name!r} has no part {part!r}; it has {', '.join(senses)}")
+        files = {part: value for part, value in parts.items() if part in senses and is_file(senses[part], value)}
+        for part, path in files.items():
+            c.session_read_part(self._session(), task.name, os.fspath(path), part, example)
+        Rows(senses, task.kind).set_parts(example, {p: v for p, v in parts.items() if p not in files})
+        return example
+
+    def predict(self, task, /, *alone, **parts):
+        """Answers one example: predict("spam", message="You won"). A part is a str, bytes, an array (any object with
+        the buffer protocol, or nested lists), a sound as (samples, rate), a dict of cells, or a path to a file of it.
+        The one part of a task may go without its name."""
+        if len(alone) > 1 or (alone and parts):
+            raise TypeError("one part without a name, or parts by name")
+        example = self._example(self._task(task), alone[0] if alone else parts)
+        return Answer(c.session_predict(self._session(), task, example))
+
+    def predict_batch(self, task, rows):
+        """Answers several, each the same to the bit as alone. rows: dicts of parts, or the task's one part."""
+        of = self._task(task)
+        examples = [self._example(of, row) for row in rows]
+        return [Answer(result) for result in c.session_predict_batch(self._session(), task, examples)]
+
+    # --- scoring ---
+
+    def _score(self, task, source, max_bad_rows):
+        return Score(c.session_evaluate(self._session(), task, source, max_bad_rows))
+
+    def _scores(self, registry, split, max_bad_rows):
+        """Every task of the registry that the model has and that has rows of the split."""
+        mine = self.tasks
+        sources = {name: registry._source(name, split) for name in registry if name in mine}
+        return {name: self._score(name, source, max_bad_rows) for name, source in sources.items() if source is not None}
+
+    def _evaluate_rows(self, name, rows, target, max_bad_rows, settings):
+        task, scratch = self._task(name), Registry()
+        if target is None and self._registry is not None and name in self._registry:
+            target = self._registry[name]._target
+        scratch.add(name, task.kind, **task.parts).read(rows, target, split="test", **settings)
+        return self._score(name, scratch._source(name, "test"), max_bad_rows)
+
+    def evaluate(self, what=None, rows=None, *, target=None, split="test", max_bad_rows=100, data=None, **settings):
+        """Scores beside the baselines. evaluate("spam", rows): one Score, on rows of any form that Task.read takes;
+        evaluate("spam"): on the task's own split; evaluate(): {task: Score} for all that have that split;
+        evaluate("recipe.yaml"): {task: Score} on the recipe's rows (data=: the folder that its paths start from)."""
+        if rows is not None:
+            return self._evaluate_rows(what, rows, target, max_bad_rows, settings)
+        if what is None:
+            return self._scores(Registry(c.model_registry(self._c)), split, max_bad_rows)
+        if what not in self.tasks and os.fspath(what).endswith((".yaml", ".yml")):
+            recipe = c.recipe_open(context(), os.fspath(what), options({"data": data, "skip_unsupported": True}))
+            return self._scores(Registry(c.recipe_registry(recipe)), split, max_bad_rows)
+        self._task(what)
+        source = c.task_get_source(self._task(what)._c, split_of(split))
+        return self._score(what, source, max_bad_rows)
+
+
+def open(path):
+    """A model from its file, which is mapped."""
+    return Model._of(c.model_open(context(), os.fspath(path)))
+
+
+def train(recipe, output=None, *, data=None, only=None, progress=None, checkpoint=None, **settings):
+    """What `pathways train` does: learns what a recipe says, saves to output, returns the model. settings go over the
+    recipe's `train:`; data is the folder that its paths start from; only, a list of tasks."""
+    if output is not None:
+        c.model_check_path(os.fspath(output))
+    held = c.recipe_open(context(), os.fspath(recipe), options({"data": data, "only": only}))
+    how = c.recipe_train_options(held)
+    if any(name in settings for name in ("minutes", "steps", "epochs")):
+        for name in ("minutes", "steps", "epochs"):
+            c.options_unset(how, name)
+    c.options_merge(how, options(settings))
+    model = Model._of(c.model_new(c.recipe_registry(held), c.recipe_model_options(held)))
+    run = model._run = Run(model, c.trainer_new(model._handle, how), checkpoint)
+    run.finish(progress or (bar if progress is None and sys.stderr.isatty() else None))
+    return model if output is None else model.save(output)

@@ -1,0 +1,87 @@
+"""The tokenizer and the router, each usable by itself."""
+from os import fspath
+
+from . import _pathways as c
+from ._data import numbers_of, options
+
+
+class Tokenizer:
+    """Text to ids and back. Tokenizer() has the raw bytes; see train and open."""
+
+    def __init__(self, handle=None):
+        self._c = c.tokenizer_bytes() if handle is None else handle
+
+    @classmethod
+    def train(cls, texts, vocab):
+        """Byte-level BPE, learned from texts, of vocab ids in all."""
+        return cls(c.tokenizer_train(list(texts), vocab))
+
+    @classmethod
+    def open(cls, path):
+        """From a tokenizer.json."""
+        return cls(c.tokenizer_open(fspath(path)))
+
+    def save(self, path):
+        c.tokenizer_save(self._c, fspath(path))
+
+    @property
+    def vocab(self):
+        return c.tokenizer_vocab(self._c)
+
+    def encode(self, text):
+        return memoryview(c.tokenizer_encode(self._c, text)).cast("i").tolist()
+
+    def decode(self, ids):
+        return self.decode_bytes(ids).decode("utf-8", "replace")
+
+    def decode_bytes(self, ids):
+        ids = list(ids)
+        return c.tokenizer_decode(self._c, numbers_of(ids, "i")) if ids else b""
+
+    def stream(self, ids):
+        """The text of ids that come one by one, as its characters become whole."""
+        detokenizer = c.detokenizer_new(self._c)
+        for one in ids:
+            text = c.detokenizer_feed(detokenizer, one)
+            if text:
+                yield text
+
+
+class Router:
+    """The policy that sends a token to experts: Router(experts=8, topk=2)."""
+
+    def __init__(self, experts, topk=2, **settings):
+        self._c = c.router_new(options(dict(settings, experts=experts, topk=topk)))
+        self.experts, self.topk = experts, topk
+        self._n = 0
+
+    def route(self, logits):
+        """logits (n, experts) to the chosen experts and their gates, each a memoryview (n, topk)."""
+        logits = numbers_of(logits)
+        chosen, gates = c.router_route(self._c, logits, self.experts, self.topk)
+        self._n = len(gates) // (4 * self.topk)
+        return self._rows(chosen, "i", self.topk), self._rows(gates, "f", self.topk)
+
+    def backward(self, dgates):
+        """The gradient of the last routing: dgates (n, topk) to dlogits (n, experts), the losses' part in it."""
+        dgates = numbers_of(dgates)
+        if memoryview(dgates).nbytes // memoryview(dgates).itemsize != self._n * self.topk:
+            raise ValueError(f"dgates of another shape than the last routing's ({self._n}, {self.topk})")
+        return self._rows(c.router_backward(self._c, dgates, self._n * self.experts), "f", self.experts)
+
+    def _rows(self, data, code, width):
+        view = memoryview(data)
+        return view.cast(code, (self._n, width)) if self._n > 0 else view.cast(code)
+
+    @property
+    def losses(self):
+        """The balance loss and the z-loss of the last routing."""
+        return tuple(c.router_losses(self._c))
+
+    @property
+    def load(self):
+        """How many (token, slot) pairs each expert has had since the start or reset."""
+        return memoryview(c.router_load(self._c, self.experts)).cast("q").tolist()
+
+    def reset(self):
+        c.router_reset(self._c)
