@@ -1,8 +1,12 @@
 # Shared by examples/quickstart.sh and tests/run.sh: what Debian packages are needed, and the build. Sourced, not run.
 # Installs only what is missing, says what it installs, and installs nothing when all is there.
 
-# Where the build goes; set BUILD for another place.
+# Where the build goes; set BUILD for another place. Relative to the tree's top, which who sources this names in $top.
 BUILD=${BUILD:-build}
+case $BUILD in
+/*) ;;
+*) BUILD=$top/$BUILD ;;
+esac
 
 setup_say() {
     printf '== %s\n' "$*"
@@ -12,6 +16,14 @@ setup_die() {
     printf '%s\n' "$*" >&2
     exit 1
 }
+
+# Make and libtool take a path apart at these; said before anything is installed.
+case $top$BUILD in
+*[[:space:]:\\\"\#\$\&\'\`]*)
+    setup_die "cannot build in a path with a blank or one of : \\ \" # \$ & ' \`
+the tree is in $top
+the build goes to $BUILD (set BUILD for another place)" ;;
+esac
 
 # The package that is called for, by how its files are asked for: a program, a module of pkg-config, a header.
 setup_build_needs="build-essential autoconf automake libtool pkg-config libopenblas-dev libffi-dev libjansson-dev
@@ -73,15 +85,12 @@ setup_jobs() {
     nproc 2> /dev/null || echo 1
 }
 
-# setup_build TOP [CONFIGURE-OPTION...]: installs what the build needs, then configures (once) and makes, out of tree.
-# BUILD becomes an absolute path; a relative one is under TOP.
+# setup_build TOP [CONFIGURE-OPTION...]: installs what the build needs, then configures and makes, out of tree.
+# Configures once, and again when packages came or went, since configure alone finds what they bring: quickstart.sh
+# builds without Check, SWIG and the rest of what tests/run.sh installs later.
 setup_build() {
     setup_top=$1; shift
     setup_install $setup_build_needs
-    case $BUILD in
-    /*) ;;
-    *) BUILD=$setup_top/$BUILD ;;
-    esac
     mkdir -p "$BUILD"
     setup_log=$BUILD/setup.log
     : > "$setup_log"
@@ -89,8 +98,10 @@ setup_build() {
     if [ ! -x "$setup_top/configure" ] || [ "$setup_top/configure.ac" -nt "$setup_top/configure" ]; then
         "$setup_top/autogen.sh" >> "$setup_log" 2>&1 || setup_fail autogen.sh
     fi
-    if [ ! -e "$BUILD/config.status" ]; then
+    setup_lacks=$(setup_missing $setup_build_needs $setup_test_needs)
+    if [ ! -e "$BUILD/config.status" ] || [ "$(cat "$BUILD/setup.lacks" 2> /dev/null)" != "$setup_lacks" ]; then
         (cd "$BUILD" && "$setup_top/configure" "$@") >> "$setup_log" 2>&1 || setup_fail configure
+        printf '%s\n' "$setup_lacks" > "$BUILD/setup.lacks"
     fi
     make -C "$BUILD" -j"$(setup_jobs)" >> "$setup_log" 2>&1 || setup_fail make
 }
