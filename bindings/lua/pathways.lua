@@ -134,7 +134,8 @@ local function wrap_task(handle, owner)
         parts[i + 1] = {name = core.task_part_name(handle, i), sense = core.task_part_sense(handle, i)}
     end
     local kind = core.task_kind_name(core.task_get_kind(handle))
-    return setmetatable({handle = handle, owner = owner, name = core.task_name(handle), kind = kind, parts = parts}, Task)
+    local task = {handle = handle, owner = owner, name = core.task_name(handle), kind = kind, parts = parts}
+    return setmetatable(task, Task)
 end
 
 local function is_part(task, name)
@@ -195,7 +196,9 @@ local function list_rows(rows)
     end
 end
 
+--- What the library holds knows how rows are read, not the task: with it, it would hold itself for ever.
 local function source_of(task, rows, n)
+    task = {parts = task.parts, kind = task.kind, target = task.target}
     if type(rows) == "table" then return collect(task, list_rows(rows)) end
     if not n then return collect(task, rows) end
     return core.source_from_function(shared(), n, function(index, example)
@@ -279,7 +282,9 @@ end
 
 local function report_of(p)
     local scores = {}
-    for i = 0, core.progress_task_count(p) - 1 do scores[core.progress_task_name(p, i)] = core.progress_task_score(p, i) end
+    for i = 0, core.progress_task_count(p) - 1 do
+        scores[core.progress_task_name(p, i)] = core.progress_task_score(p, i)
+    end
     return {step = core.progress_step(p), share = core.progress_share(p), loss = core.progress_loss(p), scores = scores,
             seconds = core.progress_seconds(p), seconds_left = core.progress_seconds_left(p),
             phase = core.progress_phase(p)}
@@ -370,7 +375,8 @@ end
 
 --- One answer: label, score, scores and labels (best first); number; text; and what it took.
 local function answer_of(result)
-    local answer = {labels = {}, scores = {}, label = core.result_label(result, 0), score = core.result_score(result, 0),
+    local answer = {labels = {}, scores = {},
+                    label = core.result_label(result, 0), score = core.result_score(result, 0),
                     number = core.result_number(result), text = core.result_text(result),
                     active_share = core.result_active_share(result),
                     active_params = core.result_active_parameters(result), flops = core.result_flops(result),

@@ -213,7 +213,8 @@ static int array_fill(lua_State *L, struct array *a, int level, int64_t at)
     for (int i = level + 1; i < a->dimensions; i++) step *= a->shape[i];
     for (int64_t i = 0; i < n; i++) {
         lua_rawgeti(L, -1, (lua_Integer)i + 1);
-        if (level + 1 < a->dimensions ? !array_fill(L, a, level + 1, at + i * step) : !array_put(L, a, at + i)) return 0;
+        int deeper = level + 1 < a->dimensions;
+        if (deeper ? !array_fill(L, a, level + 1, at + i * step) : !array_put(L, a, at + i)) return 0;
         lua_pop(L, 1);
     }
     return 1;

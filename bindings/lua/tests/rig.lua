@@ -15,7 +15,8 @@ function rig.random(n)
     return state % n + 1
 end
 
-local words = {spam = {"prize", "cash", "winner", "the", "you", "a"}, ham = {"lunch", "home", "meeting", "the", "you", "a"}}
+local words = {spam = {"prize", "cash", "winner", "the", "you", "a"},
+               ham = {"lunch", "home", "meeting", "the", "you", "a"}}
 
 function rig.message(label)
     local out = {}
@@ -26,7 +27,9 @@ end
 --- Samples in -1..1 at 8000 Hz.
 function rig.tone(label)
     local out, pitch, phase = {rate = 8000}, label == "low" and 300 or 2500, rig.random(628) / 100
-    for i = 1, 1600 do out[i] = .5 * math.sin(phase + 2 * math.pi * pitch * i / 8000) + (rig.random(100) - 50) / 1000 end
+    for i = 1, 1600 do
+        out[i] = .5 * math.sin(phase + 2 * math.pi * pitch * i / 8000) + (rig.random(100) - 50) / 1000
+    end
     return out
 end
 
@@ -51,7 +54,8 @@ function rig.data()
     assert(os.execute("mkdir -p '" .. rig.folder .. "/motors/low' '" .. rig.folder .. "/motors/high'"))
     local mail, people = {"class\tmessage"}, {"age,job,income"}
     for i = 1, 300 do
-        local label, age, job = i % 2 == 0 and "spam" or "ham", 17 + rig.random(60), rig.random(2) == 1 and "clerk" or "chief"
+        local label, age = i % 2 == 0 and "spam" or "ham", 17 + rig.random(60)
+        local job = rig.random(2) == 1 and "clerk" or "chief"
         mail[i + 1] = label .. "\t" .. rig.message(label)
         people[i + 1] = ("%d,%s,%s"):format(age, job, (age > 40) == (job == "chief") and "more" or "less")
     end
@@ -79,7 +83,9 @@ end
 function rig.raises(status, pattern, call, ...)
     local done, err = pcall(call, ...)
     if done then error("nothing was raised", 2) end
-    if not tostring(err):find(pattern) then error(tostring(err) .. "; something like '" .. pattern .. "' would be right", 2) end
+    if not tostring(err):find(pattern) then
+        error(tostring(err) .. "; something like '" .. pattern .. "' would be right", 2)
+    end
     if status and err.status ~= rig.pathways.status[status] then error(("status %s: %s"):format(err.status, err), 2) end
 end
 

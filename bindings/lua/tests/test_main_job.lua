@@ -24,7 +24,7 @@ local reports, model = {}, nil
 test("three tasks are learned", function()
     local tasks = mail()
     tasks:add{"fault", kind = "classify", parts = {sound = "audio"}, train = folder .. "/motors"}
-    tasks:add{"income", kind = "classify", parts = {person = "table"}, train = folder .. "/people.csv", target = "income"}
+    tasks:add{"income", parts = {person = "table"}, train = folder .. "/people.csv", target = "income"}
     model = pathways.model(tasks, rig.small)
     equal(model:fit{steps = 200, seed = 1, progress = function(p) reports[#reports + 1] = p end}, model)
     assert(#reports > 1)
@@ -145,7 +145,8 @@ test("a true answer stops", function()
 end)
 
 test("stopped and resumed is the same", function()
-    local path, whole, made = folder .. "/run.checkpoint", pathways.model(mail(), rig.small), pathways.model(mail(), rig.small)
+    local path, whole = folder .. "/run.checkpoint", pathways.model(mail(), rig.small)
+    local made = pathways.model(mail(), rig.small)
     whole:fit{steps = 60, seed = 5}
     made:fit{steps = 60, seed = 5, checkpoint = path, progress = function() return true end}
     made:fit{resume = path}

@@ -21,5 +21,5 @@ __version__ = _version()
 features = _features().split()
 
 __all__ = ["Answer", "ArgumentError", "Cancelled", "DataError", "Error", "FormatError", "MemoryShortError",
-           "MissingFileError", "Model", "NotFoundError", "ReadError", "Registry", "Report", "Router", "Run", "Score", "Task",
-           "Tokenizer", "features", "open", "train"]
+           "MissingFileError", "Model", "NotFoundError", "ReadError", "Registry", "Report", "Router", "Run", "Score",
+           "Task", "Tokenizer", "features", "open", "train"]

@@ -22,7 +22,7 @@ class ArgumentError(Error, ValueError):
 
 
 class DataError(Error, ValueError):
-    """A row or a sample is bad: an unknown label, NaN, an empty text. Raised for a row of a source, it skips the row."""
+    """A row or a sample is bad: an unknown label, NaN, an empty text. Raised for a row of a source, it skips that."""
 
     status = c.E_DATA
 

@@ -7,7 +7,7 @@ from . import _pathways as c
 from ._data import Rows, context, is_file, options, split_of
 from ._errors import ArgumentError
 from ._registry import Registry, Task
-from ._run import Run, bar, is_statement
+from ._run import Run, finish_shown, is_statement
 
 
 class Answer:
@@ -117,10 +117,8 @@ class Model:
         else:
             trainer = c.trainer_open(registry._c, os.fspath(resume), options(settings))
         run = self._run = Run(self, trainer, checkpoint)
-        if progress is not None and progress is not False:
-            run.finish(progress)
-        elif is_statement(sys._getframe(1)):
-            run.finish(bar if progress is None and sys.stderr.isatty() else None)
+        if progress or is_statement(sys._getframe(1)):
+            finish_shown(run, progress)
         return run
 
     def save(self, path):
@@ -244,5 +242,5 @@ def train(recipe, output=None, *, data=None, only=None, progress=None, checkpoin
     c.options_merge(how, options(settings))
     model = Model._of(c.model_new(c.recipe_registry(held), c.recipe_model_options(held)))
     run = model._run = Run(model, c.trainer_new(model._handle, how), checkpoint)
-    run.finish(progress or (bar if progress is None and sys.stderr.isatty() else None))
+    finish_shown(run, progress)
     return model if output is None else model.save(output)

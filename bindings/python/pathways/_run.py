@@ -45,6 +45,16 @@ def bar(report):
     sys.stderr.flush()
 
 
+def finish_shown(run, progress):
+    """A plain call: with the caller's progress function, else a bar where a terminal is (False: none)."""
+    shown = progress is None and sys.stderr.isatty()
+    try:
+        run.finish(bar if shown else progress or None)
+    finally:
+        if shown:
+            sys.stderr.write("\n")
+
+
 def is_statement(frame):
     """Whether the call that frame is in is a statement of its own, so that nobody takes what it returns."""
     code, at = frame.f_code.co_code, frame.f_lasti + 2

@@ -187,11 +187,13 @@ class Samples(unittest.TestCase):
         loud = [int(20000 * rng.uniform(-1, 1)) for _ in range(2000)]
         soft = [x // 50 for x in loud]
         tasks = pw.Registry()
-        tasks.add("loud", sound="audio").read([((array.array("h", s), 8000), y) for s, y in ((loud, 1), (soft, 0))] * 10)
+        rows = [((array.array("h", samples), 8000), label) for samples, label in ((loud, 1), (soft, 0))]
+        tasks.add("loud", sound="audio").read(rows * 10)
         model = pw.Model(tasks, **SMALL)
         model.fit(steps=40, progress=False)
         floats = [x / 32768 for x in loud]
-        self.assertEqual(model.predict("loud", (floats, 8000)).json, model.predict("loud", (array.array("h", loud), 8000)).json)
+        expected = model.predict("loud", (array.array("h", loud), 8000)).json
+        self.assertEqual(model.predict("loud", (floats, 8000)).json, expected)
         with self.assertRaises(ValueError):
             model.predict("loud", ([float("nan")] * 100, 8000))
 
