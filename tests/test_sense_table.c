@@ -256,7 +256,11 @@ START_TEST(bad_rows)
     struct pw_cell stranger[] = {word("animals", "ant")};
     expect_bad(&s, table_row(stranger, 1), "'animals'");
     expect_bad(&s, table_row(stranger, 1), "'animal'");
-    struct pw_cell odd[] = {word("animal", "yak"), word("size", "big"), number("size2", NAN)};
+    struct pw_cell big[] = {word("animal", "ant"), word("size", "big")};
+    expect_bad(&s, table_row(big, 2), "column 'size': 'big'");
+    struct pw_cell endless[] = {number("size", INFINITY)};
+    expect_bad(&s, table_row(endless, 1), "infinity");
+    struct pw_cell odd[] = {word("animal", "yak"), word("size", ""), number("size2", NAN)};
     struct pw_encoded e = encode(&s, &(struct pw_value){.type = PW_VALUE_ROW, .cells = odd, .n_cells = 3}, arena);
     for (int k = 0; k < 3; k++) ck_assert(isfinite(e.wide_logits[k]));
     pw_arena_free(arena);
