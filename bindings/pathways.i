@@ -1,6 +1,7 @@
-/* The C API, nearly as it is, for every language: pwy_model_new(registry, options, &out) is
-   model_new(registry, options), which returns what C writes through pointers. What failed is raised as the language raises. Handles end with the
-   language's collector. Each language's typemaps.i says how values cross; the pleasant layer is in its own folder. */
+/* The C API, nearly as it is, for every language: pwy_model_new(registry, options, &out) is model_new(registry,
+   options), which returns what C writes through pointers. What failed is raised as the language raises. Handles
+   end with the language's collector. Each language's typemaps.i says how values cross; the pleasant layer is in
+   its own folder. */
 #ifdef SWIGPYTHON
 %module(package="pathways") _pathways
 #else

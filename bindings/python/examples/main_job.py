@@ -15,7 +15,7 @@ tasks.add("spam", "classify", message="text").read(folder / "mail.tsv", target="
 tasks.add("fault", "classify", sound="audio").read(folder / "motors")      # a folder a class
 tasks.add("income", "classify", person="table").read(folder / "people.csv", target="income")
 
-model = pw.Model(tasks)     # sized by the rows
+model = pw.Model(tasks)      # sized by the rows
 for report in model.fit(minutes=minutes, seed=1):      # or, as a plain call: model.fit(...)
     print(f"\r{report.share:4.0%}  loss {report.loss:.3f} ", end="", file=sys.stderr)
     if report.loss < .001:
