@@ -1,6 +1,6 @@
 #!/bin/sh
-# The order of the layers: a directory under src/ includes only itself and what stands before it; some libraries' headers
-# have one home; the program sees the public headers only.
+# The order of the layers: a directory under src/ includes only itself and what stands before it; some libraries'
+# headers have one home; the program sees the public headers only.
 set -u
 top=${top_srcdir:-$(dirname "$0")/..}
 cd "$top/src" || exit 99

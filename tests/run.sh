@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every test of the project: installs what is missing (Debian 12, as root or with sudo), builds out of tree in build/ (or
-# $BUILD), runs `make check`, and ends with one line: N passed, N failed, N skipped. Can be run again.
+# Every test of the project: installs what is missing (Debian 12, as root or with sudo), builds out of tree in build/
+# (or $BUILD), runs `make check`, and ends with one line: N passed, N failed, N skipped. Can be run again.
 # With LONG=1 it also runs `make check-long`.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)

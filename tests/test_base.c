@@ -186,7 +186,8 @@ END_TEST
 START_TEST(philox_known_answers)
 {
     struct pw_rng zero = pw_rng_at(0, 0, 0), ones = pw_rng_at(UINT64_MAX, UINT64_MAX, UINT64_MAX);
-    struct pw_rng pi = pw_rng_at(UINT64_C(0x299f31d0a4093822), UINT64_C(0x0370734413198a2e), UINT64_C(0x85a308d3243f6a88));
+    struct pw_rng pi = pw_rng_at(UINT64_C(0x299f31d0a4093822), UINT64_C(0x0370734413198a2e),
+                                 UINT64_C(0x85a308d3243f6a88));
     static const uint32_t of_zero[] = { 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8 };
     static const uint32_t of_ones[] = { 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd };
     static const uint32_t of_pi[] = { 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1 };
@@ -255,8 +256,8 @@ static double parsed(const char *text)
 
 START_TEST(numbers_from_text)
 {
-    static const char *const good[] = { "0", "-0", "1", "+1.5", " 3 ", "\t-.5\n", "5.", "1e3", "1E-7", "123456789012345678",
-        "0.1", "1e22", "1e23", "2.2250738585072011e-308", "4.9406564584124654e-324", "1.7976931348623157e308", "1e400",
+    static const char *const good[] = { "0", "-0", "1", "+1.5", " 3 ", "\t-.5\n", "5.", "1e3", "1E-7",
+        "123456789012345678", "0.1", "1e22", "1e23", "2.2250738585072011e-308", "4.9406564584124654e-324", "1.7976931348623157e308", "1e400",
         "9007199254740993", "0.000001", "179769313486231580793728971405301e275", "00012" };
     static const char *const bad[] = { "", " ", "-", "+", ".", "e5", "1e", "1e+", "1,5", "0x10", "1 2", "1.2.3", "nano",
         "infinit", "1f", "--1", "(1)" };
@@ -360,7 +361,8 @@ START_TEST(yaml_refused)
 {
     static const char *const cases[][2] = {
         { "a: 1\na: 2\n", "r.yaml:2: 'a' is there twice, first at line 1" },
-        { "a: &x 1\n", "r.yaml:1: anchors" }, { "a: *x\n", "r.yaml:1: aliases" }, { "a: !!str 1\n", "r.yaml:1: the tag" },
+        { "a: &x 1\n", "r.yaml:1: anchors" }, { "a: *x\n", "r.yaml:1: aliases" },
+        { "a: !!str 1\n", "r.yaml:1: the tag" },
         { "a: [1, 2\n", "r.yaml:2" }, { "a: 1\n  b: 2\n", "r.yaml:2" }, { "? [a]\n: 1\n", "a key must be one word" },
         { "a: 1\n---\nb: 1\n", "second document" }, { "a: \xFF\n", "r.yaml" }, { "a: \"x\\0y\"\n", "NUL" },
         { "{a: 1}}\n", "r.yaml" } };
@@ -415,7 +417,8 @@ START_TEST(json_numbers_only_by_its_grammar)
 {
     struct pw_node *tree = yaml("[007, 1., .5, +1, 1e5, -0, nan, 0x1, 1e999, 0.50, true, yes, ~, '1']");
     char *json = pw_node_to_json(tree);
-    ck_assert_str_eq(json, "[\"007\",\"1.\",\".5\",\"+1\",1e5,-0,\"nan\",\"0x1\",\"1e999\",0.50,true,\"yes\",null,\"1\"]");
+    ck_assert_str_eq(json, "[\"007\",\"1.\",\".5\",\"+1\","
+                           "1e5,-0,\"nan\",\"0x1\",\"1e999\",0.50,true,\"yes\",null,\"1\"]");
     free(json);
     pw_node_free(tree);
 }
@@ -451,7 +454,8 @@ START_TEST(options_refused_and_untouched)
         { "{zebra: 1}", "there are: d, lr, tied, name, more" },
         { "{d: 7}", "'d' is 7; it must be a whole number from 8 to 4096" },
         { "{d: 8.5}", "'d' is '8.5'; it must be a whole number" },
-        { "{d: \"128\"}", "in quotes" }, { "{d: [1]}", "'d' is a list" }, { "{d: 99999999999999999999}", "whole number" },
+        { "{d: \"128\"}", "in quotes" }, { "{d: [1]}", "'d' is a list" },
+        { "{d: 99999999999999999999}", "whole number" },
         { "{lr: -1}", "'lr' is -1; it must be a finite number of at least 0" }, { "{lr: nan}", "finite" },
         { "{lr: inf}", "finite" }, { "{tied: maybe}", "true or false" }, { "{name: {a: 1}}", "'name' is a map" },
         { "[1]", "model must be a map" } };
@@ -489,7 +493,8 @@ END_TEST
 
 START_TEST(options_parse)
 {
-    static const char *const good[] = { "", "{}", "a: 1", "a: 1\nb: {c: 2}\n", "{a: 1, b: 2}", "a: 1, b: 2", " a: [1, 2], b: x" };
+    static const char *const good[] = { "", "{}", "a: 1", "a: 1\nb: {c: 2}\n", "{a: 1, b: 2}", "a: 1, b: 2",
+        " a: [1, 2], b: x" };
     static const char *const bad[] = { "a", "[1]", "a: 1, a: 2", "a: {", "a: 1, b: }", "a: 1\nb: 2, c: 3\n" };
     pwy_options *o = NULL;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -547,7 +552,8 @@ START_TEST(example_refused_and_untouched)
     ck_assert_int_eq(pwy_example_set_text(ex, "p", "good", -1), PWY_OK);
     ck_assert_int_eq(pwy_example_set_text(ex, "p", "", -1), PWY_E_DATA);
     ck_message("part 'p': the text is empty");
-    static const char *const broken[] = { "\xC3", "a\xFF", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "\x80" };
+    static const char *const broken[] = { "\xC3", "a\xFF", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80",
+        "\xE2\x82", "\x80" };
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
         ck_assert_int_eq(pwy_example_set_text(ex, "p", broken[i], -1), PWY_E_DATA);
     ck_assert_int_eq(pwy_example_set_text(ex, "p", "x", -2), PWY_E_ARGUMENT);

@@ -33,7 +33,8 @@ static pwy_status fail_unknown(const struct pw_node *at, const char *what, const
         return pw_node_fail(at, PWY_E_ARGUMENT, "%s: unknown setting '%s'; did you mean '%s'?", what, name, near);
     struct pw_buf buf = { 0 };
     list_names(table, &buf);
-    pw_node_fail(at, PWY_E_ARGUMENT, "%s: unknown setting '%s'; there are: %s", what, name, buf.data ? buf.data : "none");
+    pw_node_fail(at, PWY_E_ARGUMENT, "%s: unknown setting '%s'; there are: %s", what, name,
+                 buf.data ? buf.data : "none");
     pw_buf_free(&buf);
     return PWY_E_ARGUMENT;
 }
@@ -44,8 +45,8 @@ static pwy_status fail_value(const struct pw_node *node, const char *what, const
     if (node->kind != PW_SCALAR)
         return pw_node_fail(node, PWY_E_ARGUMENT, "%s: '%s' is a %s; it must be %s", what, name,
                             node->kind == PW_LIST ? "list" : "map", wanted);
-    return pw_node_fail(node, PWY_E_ARGUMENT, "%s: '%s' is %s%s%s; it must be %s", what, name, node->quoted ? "\"" : "'",
-                        node->text, node->quoted ? "\" in quotes" : "'", wanted);
+    return pw_node_fail(node, PWY_E_ARGUMENT, "%s: '%s' is %s%s%s; it must be %s", what, name,
+                        node->quoted ? "\"" : "'", node->text, node->quoted ? "\" in quotes" : "'", wanted);
 }
 
 static pwy_status fail_range(const struct pw_node *node, const char *what, const struct pw_option *option)
