@@ -52,8 +52,8 @@ write_tongues() {
     for t in $tongues; do
         find "$packages/files/usr/share/man/$t" -name '*.gz' | sort > "$data/pages"
         awk -v n="$(wc -l < "$data/pages")" 'NR % (int(n / 200) + 1) == 0' "$data/pages" > "$data/pages.some"
-        awk 'NR % 4 != 0' "$data/pages.some" | xargs zcat | paragraphs "$t" 400 >> "$data/tongue.train.tsv"
-        awk 'NR % 4 == 0' "$data/pages.some" | xargs zcat | paragraphs "$t" 80 >> "$data/tongue.all.tsv"
+        awk 'NR % 4 != 0' "$data/pages.some" | xargs -d '\n' zcat | paragraphs "$t" 400 >> "$data/tongue.train.tsv"
+        awk 'NR % 4 == 0' "$data/pages.some" | xargs -d '\n' zcat | paragraphs "$t" 80 >> "$data/tongue.all.tsv"
     done
     awk -F '\t' 'NR == FNR { seen[$2] = 1; next } !($2 in seen)' "$data/tongue.train.tsv" "$data/tongue.all.tsv" \
         > "$data/tongue.test.tsv"
