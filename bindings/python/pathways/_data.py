@@ -60,6 +60,8 @@ def _nested(value, code):
     shape.append(len(flat))
     while flat and hasattr(flat[0], "__len__") and not isinstance(flat[0], (str, bytes)):
         shape.append(len(flat[0]))
+        if len(shape) > 4:
+            raise DataError("lists nested more than four deep; a clip of pictures is as deep as it goes")
         if any(not hasattr(inner, "__len__") or len(inner) != shape[-1] for inner in flat):
             raise DataError("lists of different lengths; all of one length would be right")
         flat = [item for inner in flat for item in inner]
