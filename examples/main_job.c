@@ -1,6 +1,7 @@
 /* The main job in C: three tasks through three senses, one model, one file.
    cc main_job.c $(pkg-config --cflags --libs pathways) && ./a.out FOLDER
-   FOLDER holds mail.tsv (class, message), motors/ (a folder of WAV files for each class) and people.csv (income and other columns). */
+   FOLDER holds mail.tsv (class, message), motors/ (a folder of WAV files for each class) and people.csv (income and
+   other columns). */
 #include <pathways/pathways.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -55,7 +55,8 @@ static pwy_status find_net(const pwy_session *s, const char *task, struct pw_net
 }
 
 /* Answers up to PW_INFER_BATCH examples; what was made before a failure is freed. */
-static pwy_status predict_some(pwy_session *s, struct pw_net *net, const pwy_example *const *examples, int n, pwy_result **out)
+static pwy_status predict_some(pwy_session *s, struct pw_net *net, const pwy_example *const *examples, int n,
+                               pwy_result **out)
 {
     PW_TRY(pw_infer_run(s->infer, net, examples, n, false));
     for (int i = 0; i < n; i++) {
@@ -67,7 +68,8 @@ static pwy_status predict_some(pwy_session *s, struct pw_net *net, const pwy_exa
     return PWY_OK;
 }
 
-static pwy_status predict_all(pwy_session *s, struct pw_net *net, const pwy_example *const *examples, int64_t n, pwy_result **made)
+static pwy_status predict_all(pwy_session *s, struct pw_net *net, const pwy_example *const *examples, int64_t n,
+                              pwy_result **made)
 {
     for (int64_t at = 0; at < n; at += PW_INFER_BATCH) {
         int some = n - at < PW_INFER_BATCH ? (int)(n - at) : PW_INFER_BATCH;
@@ -81,7 +83,8 @@ static pwy_status predict_all(pwy_session *s, struct pw_net *net, const pwy_exam
     return PWY_OK;
 }
 
-pwy_status pwy_session_predict_batch(pwy_session *session, const char *task, const pwy_example *const *examples, int64_t n, pwy_result **out)
+pwy_status pwy_session_predict_batch(pwy_session *session, const char *task, const pwy_example *const *examples,
+                                     int64_t n, pwy_result **out)
 {
     struct pw_net *net;
     pwy_result **made;
@@ -115,7 +118,8 @@ static const struct pw_sense *sense_of(const struct pw_net *net, const char *par
     return NULL;
 }
 
-pwy_status pwy_session_read_part(pwy_session *session, const char *task, const char *path, const char *part, pwy_example *example)
+pwy_status pwy_session_read_part(pwy_session *session, const char *task, const char *path, const char *part,
+                                 pwy_example *example)
 {
     struct pw_net *net;
     PW_GIVEN(session);
@@ -130,7 +134,8 @@ pwy_status pwy_session_read_part(pwy_session *session, const char *task, const c
     return pw_decode_file(session->model->ctx, sense->ops->takes, path, example, part);
 }
 
-pwy_status pwy_session_evaluate(pwy_session *session, const char *task, pwy_source *source, int64_t max_bad_rows, pwy_score **out)
+pwy_status pwy_session_evaluate(pwy_session *session, const char *task, pwy_source *source, int64_t max_bad_rows,
+                                pwy_score **out)
 {
     struct pw_net *net;
     PW_GIVEN(session);

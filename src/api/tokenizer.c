@@ -113,7 +113,8 @@ static pwy_status join_pieces(const pwy_tokenizer *tokenizer, const int32_t *ids
     return pw_buf_add(text, "", 0);
 }
 
-pwy_status pwy_tokenizer_decode(const pwy_tokenizer *tokenizer, const int32_t *ids, int64_t n, char **text, int64_t *len)
+pwy_status pwy_tokenizer_decode(const pwy_tokenizer *tokenizer, const int32_t *ids, int64_t n, char **text,
+                                int64_t *len)
 {
     struct pw_buf joined = { 0 };
     PW_GIVEN(tokenizer);

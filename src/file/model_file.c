@@ -38,19 +38,22 @@ static pwy_status config_json(const pwy_model *m, char **out)
 
 static struct pw_tensor text_tensor(char *name, const char *text)
 {
-    return (struct pw_tensor){.name = name, .dtype = PW_U8, .rank = 1, .shape = {(int64_t)strlen(text)}, .data = text, .bytes = strlen(text)};
+    return (struct pw_tensor){.name = name, .dtype = PW_U8, .rank = 1, .shape = {(int64_t)strlen(text)}, .data = text,
+                              .bytes = strlen(text)};
 }
 
 static struct pw_tensor load_tensor(const pwy_model *m, int layer, char *name)
 {
     int64_t n = m->shape.experts;
-    return (struct pw_tensor){.name = name, .dtype = PW_F64, .rank = 1, .shape = {n}, .data = pw_trunk_load(m->trunk, layer),
+    return (struct pw_tensor){.name = name, .dtype = PW_F64, .rank = 1, .shape = {n}, .data = pw_trunk_load(m->trunk,
+        layer),
                               .bytes = (size_t)n * sizeof(double)};
 }
 
 static struct pw_tensor param_tensor(const struct pw_param *p)
 {
-    struct pw_tensor t = {.name = p->name, .dtype = REAL_TYPE, .rank = p->rank, .data = p->w, .bytes = (size_t)p->n * sizeof(real)};
+    struct pw_tensor t = {.name = p->name, .dtype = REAL_TYPE, .rank = p->rank, .data = p->w,
+                          .bytes = (size_t)p->n * sizeof(real)};
     memcpy(t.shape, p->shape, sizeof p->shape);
     return t;
 }
@@ -101,7 +104,8 @@ static pwy_status make_metadata(struct pw_node **out)
     return status;
 }
 
-pwy_status pw_model_write(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, pw_write_fn write, void *arg)
+pwy_status pw_model_write(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, pw_write_fn write,
+                          void *arg)
 {
     struct listing l = {0};
     struct pw_node *metadata = NULL;
@@ -144,7 +148,8 @@ pwy_status pw_model_write_memory(const pwy_model *m, struct pw_buf *out)
 
 /* --- reading --- */
 
-static pwy_status read_json(const struct pw_tensors *tensors, const char *tensor, const char *name, struct pw_node **out)
+static pwy_status read_json(const struct pw_tensors *tensors, const char *tensor, const char *name,
+                            struct pw_node **out)
 {
     const struct pw_tensor *t = pw_tensors_find(tensors, tensor);
     if (t == NULL || t->dtype != PW_U8)
@@ -250,7 +255,8 @@ pwy_status pw_model_from_tensors(pwy_context *ctx, const struct pw_tensors *tens
     return status == PWY_OK ? PWY_OK : blame_file(name, status);
 }
 
-static pwy_status from_bytes(pwy_context *ctx, const char *data, size_t len, const char *name, bool own, pwy_model **out)
+static pwy_status from_bytes(pwy_context *ctx, const char *data, size_t len, const char *name, bool own,
+                             pwy_model **out)
 {
     struct pw_tensors *tensors;
     PW_TRY(pw_tensors_read(data, len, name, &tensors));

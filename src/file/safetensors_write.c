@@ -1,4 +1,5 @@
-/* Writing safetensors. The format allows no holes, so what aligns a tensor is a tensor too: __pad0, __pad1, ... of zeros. */
+/* Writing safetensors. The format allows no holes, so what aligns a tensor is a tensor too: __pad0, __pad1, ... of
+   zeros. */
 #include "file/file.h"
 
 #include <stdlib.h>

@@ -19,7 +19,8 @@ static pwy_status check_shape(struct pw_shape *s)
     if (s->kv_heads == 0) s->kv_heads = s->heads;
     if (s->hidden == 0) s->hidden = s->d;
     if (s->d % s->heads != 0 || s->d / s->heads % 2 != 0)
-        return pw_fail(PWY_E_ARGUMENT, "model: d %lld does not divide into %lld heads of an even width; d 128 and heads 4 would",
+        return pw_fail(PWY_E_ARGUMENT,
+                       "model: d %lld does not divide into %lld heads of an even width; d 128 and heads 4 would",
                        (long long)s->d, (long long)s->heads);
     if (s->heads % s->kv_heads != 0)
         return pw_fail(PWY_E_ARGUMENT, "model: heads %lld is no multiple of kv_heads %lld", (long long)s->heads,
@@ -121,7 +122,8 @@ static pwy_status fit_row(void *arg, int64_t i, const struct pw_value **value, s
     if (status != PWY_OK) return status == PWY_E_DATA ? PWY_OK : status;
     *value = pw_example_find(f->ex, f->task->parts[f->part].name);
     if (*value != NULL && (*value)->type == PW_VALUE_NONE) *value = NULL;
-    if (f->task->head->kind == PWY_GENERATE || f->task->head->target(f->task, f->ex, &f->target) != PWY_OK) return PWY_OK;
+    if (f->task->head->kind == PWY_GENERATE) return PWY_OK;
+    if (f->task->head->target(f->task, f->ex, &f->target) != PWY_OK) return PWY_OK;
     goal->label = f->target.label;
     goal->number = (f->target.number - f->task->mean) / (f->task->spread > 0 ? f->task->spread : 1);
     return PWY_OK;

@@ -49,7 +49,8 @@ static pwy_status senses_text(const struct pwy_task *t, struct pw_buf *out)
     return PWY_OK;
 }
 
-static pwy_status fill_line(const struct pwy_task *t, const struct pwy_score *s, const char *senses, struct pw_node *line)
+static pwy_status fill_line(const struct pwy_task *t, const struct pwy_score *s, const char *senses,
+                            struct pw_node *line)
 {
     PW_TRY(pw_node_put_text(line, "task", t->name));
     PW_TRY(pw_node_put_text(line, "senses", senses));
@@ -101,7 +102,8 @@ static pwy_status run_tally(struct tally *t, struct pw_infer *f, struct pw_net *
     return make_score(t, f, net, scan, s);
 }
 
-pwy_status pw_evaluate(struct pw_infer *f, struct pw_net *net, pwy_source *source, int64_t max_bad, struct pwy_score **out)
+pwy_status pw_evaluate(struct pw_infer *f, struct pw_net *net, pwy_source *source, int64_t max_bad,
+                       struct pwy_score **out)
 {
     struct tally t = {0};
     struct pw_scan scan = {.max_bad = max_bad};

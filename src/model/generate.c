@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct writer { const pwy_model *m; struct pw_exec *x; struct pw_cache *cache; const struct pw_generate *how; real *logits; };
+struct writer { const pwy_model *m; struct pw_exec *x; struct pw_cache *cache; const struct pw_generate *how;
+    real *logits; };
 
 static int32_t most_likely(int n, const real *logits)
 {
@@ -57,7 +58,8 @@ static pwy_status write_on(struct writer *w, real *row, struct pw_buf *text, int
     return PWY_OK;
 }
 
-/* The prompt's rows are those that the pass has made: all of them into the cache; the last one's output chooses first. */
+/* The prompt's rows are those that the pass has made: all of them into the cache; the last one's output chooses
+   first. */
 static pwy_status feed_prompt(struct writer *w, const struct pw_pass *pass, const struct pw_item *item, real *row)
 {
     size_t d = (size_t)w->m->shape.d;

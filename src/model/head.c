@@ -45,7 +45,8 @@ pwy_status pw_read_out_back(struct pw_pass *p, struct pw_group *g, const real *d
     PW_NEED(dnormed = pw_arena_zero(p->x->arena, wide, sizeof(real)));
     PW_NEED(dfeature = pw_arena_zero(p->x->arena, wide, sizeof(real)));
     PW_TRY(pw_dense_back(p->x, g->n, g->normed, g->net->head_w, g->net->head_b, dlogits, dnormed));
-    PW_TRY(pw_layernorm_back(p->x, g->n, 2 * d, g->feature, g->stat, g->net->norm_w, g->net->norm_b, dnormed, dfeature));
+    PW_TRY(pw_layernorm_back(p->x, g->n, 2 * d, g->feature, g->stat, g->net->norm_w, g->net->norm_b, dnormed,
+                             dfeature));
     for (int i = 0; i < g->n; i++)
         read_item_back(p->x->kern, d, g->item[i], dfeature + (size_t)i * (size_t)d * 2, dout);
     return PWY_OK;

@@ -32,7 +32,8 @@ struct encode_run { struct pw_encoder *e; const pwy_model *m; struct pw_encode_j
 static pwy_status encode_one(struct pw_encoder *e, const pwy_model *m, struct pw_encode_job *job, int worker)
 {
     struct pw_rng rng = job->rng;
-    return pw_item_encode(m, job->net, job->ex, job->with_target, job->augment ? &rng : NULL, e->arena[worker], job->item);
+    return pw_item_encode(m, job->net, job->ex, job->with_target, job->augment ? &rng : NULL, e->arena[worker],
+                          job->item);
 }
 
 static void encode_item(void *arg, int i, int worker)
@@ -158,8 +159,8 @@ static pwy_status bad_row(struct pw_infer *f, struct pw_net *net, const pwy_exam
     return PWY_OK;
 }
 
-static pwy_status scan_read(struct pw_infer *f, struct pw_net *net, pwy_source *source, struct pw_scan *scan, int64_t at,
-                            int *n)
+static pwy_status scan_read(struct pw_infer *f, struct pw_net *net, pwy_source *source, struct pw_scan *scan,
+                            int64_t at, int *n)
 {
     int64_t row = scan->limit > 0 ? (int64_t)pw_permute(scan->key, (uint64_t)source->n, (uint64_t)at) : at;
     pwy_status status = pw_source_read(source, row, f->ex[*n]);
@@ -186,8 +187,8 @@ static pwy_status scan_encode(struct pw_infer *f, struct pw_net *net, struct pw_
     return PWY_OK;
 }
 
-pwy_status pw_infer_scan(struct pw_infer *f, struct pw_net *net, pwy_source *source, struct pw_scan *scan, pw_use_fn use,
-                         void *arg)
+pwy_status pw_infer_scan(struct pw_infer *f, struct pw_net *net, pwy_source *source, struct pw_scan *scan,
+                         pw_use_fn use, void *arg)
 {
     int64_t rows = scan->limit > 0 && scan->limit < source->n ? scan->limit : source->n;
     for (int64_t at = 0; at < rows;) {

@@ -66,8 +66,10 @@ static pwy_status declare_head(pwy_model *m, struct pw_net *net)
     const char *name = net->task->name;
     const int64_t width = 2 * m->shape.d, c = net->outputs;
     bool bias = false;
-    PW_TRY(pw_param_declare(m->params, PW_VECTOR, PW_ONES, 0, 1, PW_SHAPE(width), &net->norm_w, "task/%s/norm.w", name));
-    PW_TRY(pw_param_declare(m->params, PW_VECTOR, PW_ZEROS, 0, 1, PW_SHAPE(width), &net->norm_b, "task/%s/norm.b", name));
+    PW_TRY(pw_param_declare(m->params, PW_VECTOR, PW_ONES, 0, 1, PW_SHAPE(width), &net->norm_w, "task/%s/norm.w",
+                            name));
+    PW_TRY(pw_param_declare(m->params, PW_VECTOR, PW_ZEROS, 0, 1, PW_SHAPE(width), &net->norm_b, "task/%s/norm.b",
+                            name));
     PW_TRY(pw_param_declare(m->params, PW_MATRIX, PW_NORMAL, .1 / sqrt((double)width), 2, PW_SHAPE(width, c),
                             &net->head_w, "task/%s/head.w", name));
     PW_TRY(pw_param_declare(m->params, PW_VECTOR, PW_ZEROS, 0, 1, PW_SHAPE(c), &net->head_b, "task/%s/head.b", name));
@@ -105,7 +107,8 @@ static bool starts(const char *name, const char *prefix, size_t len)
     return strncmp(name, prefix, len) == 0 && (name[len] == '/' || name[len] == '.');
 }
 
-/* Whether an answer of this net reads the whole of p: its own, or its senses' shared ones; tables are counted by the row. */
+/* Whether an answer of this net reads the whole of p: its own, or its senses' shared ones; tables are counted by the
+   row. */
 static bool reads_whole(const struct pwy_model *m, const struct pw_net *net, const struct pw_param *p)
 {
     char own[512];

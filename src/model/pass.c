@@ -67,7 +67,8 @@ static pwy_status gather_stem(struct pw_pass *p, struct pw_group *g, int part)
 }
 
 /* Copies a stem's rows to their places among the trunk's (to_trunk), or the trunk's gradient back to the stem's. */
-static void move_rows(struct pw_pass *p, const struct pw_group *g, int part, real *stem_rows, real *trunk, bool to_trunk)
+static void move_rows(struct pw_pass *p, const struct pw_group *g, int part, real *stem_rows, real *trunk,
+                      bool to_trunk)
 {
     const struct pw_stem *s = &g->stem[part];
     size_t d = (size_t)p->model->shape.d, at = 0;
@@ -260,7 +261,8 @@ static void move_writing(const struct pw_pass *p, const struct writing *w, real 
     }
 }
 
-/* Losses of what is written: summed in nats by item; with dout the gradient too (weights by item, mean over its ids). */
+/* Losses of what is written: summed in nats by item; with dout the gradient too (weights by item, mean of
+   its ids). */
 static pwy_status writers(struct pw_pass *p, const real *weight, double *nats, real *dout)
 {
     struct writing w;

@@ -51,7 +51,8 @@ pwy_status pw_writer(struct pw_exec *x, int n, int d, const real *h, struct pw_p
         size_t row = (size_t)at * (size_t)d;
         b.n = n - at < BLOCK ? n - at : BLOCK;
         b.h = h + row;
-        PW_TRY(one_block(&b, target + at, weight == NULL ? NULL : weight + at, loss + at, dh == NULL ? NULL : dh + row));
+        PW_TRY(one_block(&b, target + at, weight == NULL ? NULL : weight + at, loss + at,
+                         dh == NULL ? NULL : dh + row));
     }
     pw_arena_release(x->arena, mark);
     return PWY_OK;

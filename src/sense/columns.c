@@ -37,7 +37,8 @@ static pwy_status check_cell(const struct pw_column *c, const struct pw_cell *ce
 {
     bool text = !cell->is_number && cell->text != NULL && cell->text[0] != 0;
     if (!c->numeric || (!text && !(cell->is_number && isinf(cell->number)))) return PWY_OK;
-    return pw_fail(PWY_E_DATA, "column '%s': '%s' is no finite number, as all were that the table was fitted on", c->name,
+    return pw_fail(PWY_E_DATA, "column '%s': '%s' is no finite number, as all were that the table was fitted on",
+                   c->name,
                    text ? cell->text : "infinity");
 }
 

@@ -1,4 +1,5 @@
-/* The grams of a text for the wide path. A word is a run of letters, marks and digits (an apostrophe between two of them
+/* The grams of a text for the wide path. A word is a run of letters, marks and digits (an apostrophe between two of
+   them
    included), or a run of anything else that is no blank; long runs, as in scripts without blanks, count as words in
    pieces of WORD_CHARS, while their character grams run on from end to end. */
 #include "sense/bag.h"

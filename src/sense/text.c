@@ -1,4 +1,5 @@
-/* Text: the first tokens as embeddings for the trunk; a tf-idf bag of word and character grams of all of it for the wide
+/* Text: the first tokens as embeddings for the trunk; a tf-idf bag of word and character grams of all of it for the
+   wide
    path (settings measured to learn well from little: words and characters each of length 1). */
 #include "sense/bag.h"
 #include "sense/sense.h"

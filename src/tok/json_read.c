@@ -136,7 +136,8 @@ static pwy_status place_key(struct reading *r, const char *key, const json_t *va
     return PWY_OK;
 }
 
-/* A special is taken out of the vocabulary's pieces: no text becomes it. The end is the one of that name, else the first. */
+/* A special is taken out of the vocabulary's pieces: no text becomes it. The end is the one of that name, else the
+   first. */
 static pwy_status add_special(struct reading *r, const json_t *token)
 {
     const char *text = json_string_value(json_object_get(token, "content"));
@@ -147,7 +148,8 @@ static pwy_status add_special(struct reading *r, const json_t *token)
     PW_TRY(check_id(r, json_object_get(token, "id"), text));
     int32_t id = (int32_t)json_integer_value(json_object_get(token, "id"));
     if (r->key[id] != NULL && strcmp(r->key[id], text) != 0)
-        return pw_fail_at(PWY_E_FORMAT, r->name, 0, "added token '%s' has the id %d of piece '%s'", text, id, r->key[id]);
+        return pw_fail_at(PWY_E_FORMAT, r->name, 0, "added token '%s' has the id %d of piece '%s'", text, id,
+                          r->key[id]);
     r->key[id] = NULL;
     r->n_ids = id >= r->n_ids ? id + 1 : r->n_ids;
     if (r->t->end < 0 || strcmp(text, pw_tok_end_text) == 0)
@@ -217,7 +219,8 @@ static pwy_status add_merge(struct reading *r, int64_t rank, const char *left, c
 static pwy_status read_merge(struct reading *r, int64_t rank, const json_t *merge, struct pw_buf *joined)
 {
     const char *text = json_string_value(merge), *blank = text != NULL ? strchr(text, ' ') : NULL;
-    const char *left = json_string_value(json_array_get(merge, 0)), *right = json_string_value(json_array_get(merge, 1));
+    const char *left = json_string_value(json_array_get(merge, 0)), *right = json_string_value(json_array_get(merge,
+        1));
     if (blank == NULL && (left == NULL || right == NULL || json_array_size(merge) != 2))
         return pw_fail_at(PWY_E_FORMAT, r->name, 0, "merge %lld is not two pieces", (long long)rank);
     if (blank == NULL)

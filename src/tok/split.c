@@ -1,4 +1,5 @@
-/* Text into words by the tokenizer's pattern (PCRE2, UTF and UCP). Each match starts at the current place and sees at most
+/* Text into words by the tokenizer's pattern (PCRE2, UTF and UCP). Each match starts at the current place and sees at
+   most
    PW_WORD_MAX bytes on, so that any text costs time in proportion to its length. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "tok/bpe.h"
@@ -11,7 +12,8 @@ pwy_status pw_split_compile(const char *pattern, void **code)
     int number;
     PCRE2_SIZE at;
     PCRE2_UCHAR why[128];
-    pcre2_code *c = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP, &number, &at, NULL);
+    pcre2_code *c = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP, &number, &at,
+                                  NULL);
     if (c == NULL) {
         pcre2_get_error_message(number, why, sizeof why);
         return pw_fail(PWY_E_FORMAT, "the tokenizer's pattern '%s' fails at character %zu: %s", pattern, (size_t)at,
@@ -92,7 +94,8 @@ static pwy_status match(struct pw_split *s, int64_t size, int64_t *from, int64_t
     if (n == PCRE2_ERROR_JIT_STACKLIMIT)
         n = pcre2_match(s->code, text, (PCRE2_SIZE)size, 0, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, s->match, NULL);
     if (n < 0 && n != PCRE2_ERROR_NOMATCH)
-        return pw_fail(PWY_E_UNSUPPORTED, "the tokenizer's pattern cannot be matched at byte %lld of a text (PCRE2: %d)",
+        return pw_fail(PWY_E_UNSUPPORTED,
+                       "the tokenizer's pattern cannot be matched at byte %lld of a text (PCRE2: %d)",
                        (long long)s->pos, n);
     const PCRE2_SIZE *place = pcre2_get_ovector_pointer(s->match);
     *from = n < 0 ? size : (int64_t)place[0];

@@ -256,7 +256,8 @@ static pwy_status merge_pair(struct trainer *tr, int32_t place)
     return status;
 }
 
-/* A pair's count only falls once the step that made it is over: an entry that is too high goes back with the true one. */
+/* A pair's count only falls once the step that made it is over: an entry that is too high goes back with the true
+   one. */
 static pwy_status merge_all(struct trainer *tr, int64_t vocab)
 {
     for (int32_t i = 0; i < tr->n_pairs; i++)

@@ -1,4 +1,5 @@
-/* AdamW (Loshchilov and Hutter 2019) over a set of parameters; rows of tables and experts that a step did not touch are left alone. */
+/* AdamW (Loshchilov and Hutter 2019) over a set of parameters; rows of tables and experts that a step did not touch
+   are left alone. */
 #include "train/train.h"
 #include <stdlib.h>
 

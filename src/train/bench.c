@@ -1,4 +1,5 @@
-/* The reference workloads: a causal language model with tied embeddings, RMSNorm, rotary positions and SwiGLU experts, weights and ids random. */
+/* The reference workloads: a causal language model with tied embeddings, RMSNorm, rotary positions and SwiGLU
+   experts, weights and ids random. */
 #include "train/bench.h"
 #include "base/num.h"
 #include "train/train.h"
@@ -8,7 +9,8 @@
 
 enum { WARM = 2, PROMPT = 16, CLASSES = 4, DECODES = 5 };
 
-struct bench_options { int64_t d, layers, heads, hidden, experts, topk, seq, batch, vocab, threads, steps, new_tokens; char *dtype; };
+struct bench_options { int64_t d, layers, heads, hidden, experts, topk, seq, batch, vocab, threads, steps, new_tokens;
+    char *dtype; };
 
 #define FIELD(name, min, max) {#name, PW_OPT_INT, offsetof(struct bench_options, name), min, max}
 static const struct pw_option bench_table[] = {
@@ -37,7 +39,8 @@ static pwy_status read_options(const pwy_context *ctx, const struct pw_node *giv
     if (o->dtype != NULL && strcmp(o->dtype, "f32") != 0)
         return pw_fail(PWY_E_UNSUPPORTED, "bench: dtype '%s'; this build computes in f32", o->dtype);
     if (o->d % o->heads != 0 || o->d / o->heads % 2 != 0)
-        return pw_fail(PWY_E_ARGUMENT, "bench: d %lld does not divide into %lld heads of an even width", (long long)o->d,
+        return pw_fail(PWY_E_ARGUMENT, "bench: d %lld does not divide into %lld heads of an even width",
+                       (long long)o->d,
                        (long long)o->heads);
     return PWY_OK;
 }
@@ -45,9 +48,11 @@ static pwy_status read_options(const pwy_context *ctx, const struct pw_node *giv
 static pwy_status make_model(struct bench *b)
 {
     const struct bench_options *o = &b->o;
-    struct pw_trunk_config c = {.d = (int)o->d, .layers = (int)o->layers, .heads = (int)o->heads, .kv_heads = (int)o->heads,
+    struct pw_trunk_config c = {.d = (int)o->d, .layers = (int)o->layers, .heads = (int)o->heads,
+                                .kv_heads = (int)o->heads,
                                 .experts = (int)o->experts, .topk = (int)o->topk, .hidden = (int)o->hidden,
-                                .rope_base = 10000, .expert_lr = 1, .router = {.renormalise = o->topk > 1, .balance = .01}};
+                                .rope_base = 10000, .expert_lr = 1, .router = {.renormalise = o->topk > 1,
+                                                                               .balance = .01}};
     PW_NEED(b->params = pw_params_new(1));
     PW_TRY(pw_param_declare(b->params, PW_VECTOR, PW_NORMAL, .05, 2, PW_SHAPE(o->vocab, o->d), &b->embed, "embed"));
     return pw_trunk_new(&c, b->params, &b->trunk);
@@ -204,8 +209,10 @@ static pwy_status predict_once(struct bench *b)
     PW_TRY(pw_embed(&b->x, b->rows, b->id, b->embed, a.in));
     PW_TRY(pw_trunk_forward(b->trunk, &b->x, &a.r, a.in, a.out, NULL, NULL));
     for (int i = 0; i < b->rows; i++)
-        b->x.kern->axpy(d, (real)1 / (real)b->o.seq, a.out + (size_t)i * (size_t)d, mean + (size_t)(i / b->o.seq) * (size_t)d);
-    struct pw_product p = {false, false, a.r.n_seq, CLASSES, d, mean, d, b->embed_t, (int)b->o.vocab, 0, logits, CLASSES};
+        b->x.kern->axpy(d, (real)1 / (real)b->o.seq, a.out + (size_t)i * (size_t)d,
+                        mean + (size_t)(i / b->o.seq) * (size_t)d);
+    struct pw_product p = {false, false, a.r.n_seq, CLASSES, d, mean, d, b->embed_t, (int)b->o.vocab, 0, logits,
+                           CLASSES};
     return pw_products(&b->x, &p, 1);
 }
 

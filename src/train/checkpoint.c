@@ -1,4 +1,5 @@
-/* A checkpoint: the model's tensors, the optimizer's moments, and the state of schedule and mixture. A run that goes on from it ends in the same bytes. */
+/* A checkpoint: the model's tensors, the optimizer's moments, and the state of schedule and mixture. A run that goes
+   on from it ends in the same bytes. */
 #include "base/num.h"
 #include "file/model_file.h"
 #include "train/train.h"
@@ -67,7 +68,8 @@ static pwy_status moment(const struct pw_param *p, char which, const real *data,
 static pwy_status list_tensors(const struct pwy_trainer *t, const char *json, struct pw_tensor *list, int64_t *n)
 {
     const struct pw_params *params = t->model->params;
-    list[(*n)++] = (struct pw_tensor){.dtype = PW_U8, .rank = 1, .shape = {(int64_t)strlen(json)}, .data = json, .bytes = strlen(json)};
+    list[(*n)++] = (struct pw_tensor){.dtype = PW_U8, .rank = 1, .shape = {(int64_t)strlen(json)}, .data = json,
+                                      .bytes = strlen(json)};
     PW_NEED(list[0].name = pw_strdup("checkpoint.state"));
     for (int i = 0; i < params->n; i++) {
         if (t->adamw.m[i] == NULL) continue;
@@ -167,7 +169,8 @@ static pwy_status say_stays(pwy_context *ctx, const struct pw_node *saved, const
     char *had = old != NULL ? pw_node_to_json(old) : pw_strdup("not given"), *given = pw_node_to_json(value);
     pwy_status status = had == NULL || given == NULL ? PWY_E_NOMEM : PWY_OK;
     if (status == PWY_OK && strcmp(had, given) != 0)
-        pw_log(ctx, PWY_LOG_WARNING, "train: the run goes on as it began: %s stays as it was (%s); %s is not taken", key,
+        pw_log(ctx, PWY_LOG_WARNING, "train: the run goes on as it began: %s stays as it was (%s); %s is not taken",
+               key,
                had, given);
     free(had);
     free(given);

@@ -1,4 +1,5 @@
-/* How much each answer takes of the wide path and of the trunk: the mix with the least loss on the task's validation rows. */
+/* How much each answer takes of the wide path and of the trunk: the mix with the least loss on the task's validation
+   rows. */
 #include "train/train.h"
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +9,11 @@ enum { ROWS = 2000 };                   /* of validation, at most */
 struct mix { double wide, trunk; };
 /* Numbers are averaged; log-odds are added, since a trunk that has seen its rows often is over-confident. */
 static const struct mix number_mix[] = {{1, 0}, {.9, .1}, {.75, .25}, {.5, .5}, {.25, .75}, {0, 1}};
-static const struct mix label_mix[] = {{1, 0}, {1, .1}, {1, .25}, {1, .5}, {1, 1}, {1, 2}, {.5, .25}, {.5, .5}, {0, .5}, {0, 1}};
+static const struct mix label_mix[] = {{1, 0}, {1, .1}, {1, .25}, {1, .5}, {1, 1}, {1, 2}, {.5, .25}, {.5, .5},
+                                       {0, .5}, {0, 1}};
 
-struct heard {                          /* both paths' answers (n, outputs) on the validation rows, and what would be right */
+/* both paths' answers (n, outputs) on the validation rows, and what would be right */
+struct heard {
     struct pw_net *net; struct pw_arena *arena;
     int64_t n, cap;
     real *wide, *trunk;

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_PLAN = 8 };                /* a run by minutes looks at its speed after 8, 16, 32 ... steps, then every 30th of its time */
+/* a run by minutes looks at its speed after 8, 16, 32 ... steps, then every 30th of its time */
+enum { FIRST_PLAN = 8 };
 
 static pwy_status add_plan(struct pw_schedule *s, int64_t step, int64_t total)
 {

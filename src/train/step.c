@@ -24,7 +24,8 @@ static pwy_status bad_row(struct pwy_trainer *t, const struct pwy_task *task, in
     PW_NEED(text);
     pw_log(t->model->ctx, PWY_LOG_WARNING, "%s: row skipped", text);
     pwy_status status = known + 1 <= t->o.max_bad_rows ? PWY_OK
-        : pw_fail(PWY_E_LIMIT, "more than max_bad_rows %lld bad rows; the last: %s", (long long)t->o.max_bad_rows, text);
+        : pw_fail(PWY_E_LIMIT, "more than max_bad_rows %lld bad rows; the last: %s", (long long)t->o.max_bad_rows,
+                  text);
     free(text);
     return status;
 }
@@ -53,7 +54,8 @@ static pwy_status read_rows(struct pwy_trainer *t)
         t->job[i] = (struct pw_encode_job){
             .net = &t->model->net[task], .ex = t->ex[i], .with_target = true, .augment = true, .row = row,
             .item = &t->item[i],
-            .rng = pw_rng_at((uint64_t)t->o.seed ^ pw_hash("augment", 7), (uint64_t)t->schedule.step, (uint64_t)i << 32)};
+            .rng = pw_rng_at((uint64_t)t->o.seed ^ pw_hash("augment", 7), (uint64_t)t->schedule.step,
+                             (uint64_t)i << 32)};
     }
     return PWY_OK;
 }
@@ -141,7 +143,8 @@ static pwy_status pass_and_update(struct pwy_trainer *t, struct pw_batch *b, dou
                          t->schedule.step + 1, &norm));
     *loss = mean_loss(t, b->n);
     if (!isfinite(*loss) || !isfinite(norm))
-        return pw_fail(PWY_E_STATE, "step %lld: the loss or its gradient is not finite; a smaller lr than %g would be right",
+        return pw_fail(PWY_E_STATE,
+                       "step %lld: the loss or its gradient is not finite; a smaller lr than %g would be right",
                        (long long)t->schedule.step, t->o.lr);
     return keep_scores(t, &p);
 }

@@ -8,7 +8,8 @@
 
 #define FIELD(name, type, min, max) {#name, type, offsetof(struct pw_train_options, name), min, max}
 const struct pw_option pw_train_table[] = {
-    FIELD(minutes, PW_OPT_NUMBER, 1e-6, 1e6), FIELD(epochs, PW_OPT_NUMBER, 1e-6, 1e6), FIELD(steps, PW_OPT_INT, 1, 1e12),
+    FIELD(minutes, PW_OPT_NUMBER, 1e-6, 1e6), FIELD(epochs, PW_OPT_NUMBER, 1e-6, 1e6),
+    FIELD(steps, PW_OPT_INT, 1, 1e12),
     FIELD(seed, PW_OPT_INT, 0, 9e15), FIELD(threads, PW_OPT_INT, 1, 1024), FIELD(batch, PW_OPT_INT, 1, 65536),
     FIELD(chunk, PW_OPT_INT, 1, 65536), FIELD(lr, PW_OPT_NUMBER, 0, 10), FIELD(warmup, PW_OPT_NUMBER, 0, .9),
     FIELD(temperature, PW_OPT_NUMBER, .1, 1e6), FIELD(clip, PW_OPT_NUMBER, 0, 1e6),
@@ -30,11 +31,14 @@ static pwy_status check_options(const struct pw_node *given, struct pw_train_opt
     int ways = (pw_node_get(given, "minutes") != NULL) + (pw_node_get(given, "steps") != NULL)
              + (pw_node_get(given, "epochs") != NULL);
     if (ways > 1)
-        return pw_node_fail(given, PWY_E_ARGUMENT, "train: minutes, steps and epochs exclude each other; one of them would be right");
+        return pw_node_fail(given, PWY_E_ARGUMENT,
+                            "train: minutes, steps and epochs exclude each other; one of them would be right");
     if (o->plan != NULL && o->steps == 0)
-        return pw_node_fail(o->plan, PWY_E_ARGUMENT, "train: plan goes with steps, as the run that made it reported them");
+        return pw_node_fail(o->plan, PWY_E_ARGUMENT,
+                            "train: plan goes with steps, as the run that made it reported them");
     if (o->dtype != NULL && strcmp(o->dtype, "f32") != 0)
-        return pw_node_fail(pw_node_get(given, "dtype"), PWY_E_UNSUPPORTED, "train: dtype '%s'; this build trains in f32", o->dtype);
+        return pw_node_fail(pw_node_get(given, "dtype"), PWY_E_UNSUPPORTED,
+                            "train: dtype '%s'; this build trains in f32", o->dtype);
     if (o->freeze != NULL && o->freeze->kind != PW_LIST)
         return pw_node_fail(o->freeze, PWY_E_ARGUMENT, "train: freeze is a list of parameter names");
     if (ways == 0 && o->plan == NULL) o->minutes = 5;
@@ -44,7 +48,8 @@ static pwy_status check_options(const struct pw_node *given, struct pw_train_opt
 
 static pwy_status read_options(struct pwy_trainer *t, const struct pw_node *options)
 {
-    t->o = (struct pw_train_options){.seed = 1, .threads = t->model->ctx->threads, .batch = 64, .lr = 2e-3, .warmup = .05,
+    t->o = (struct pw_train_options){.seed = 1, .threads = t->model->ctx->threads, .batch = 64, .lr = 2e-3,
+                                     .warmup = .05,
                                      .temperature = 2, .clip = 1, .weight_decay = .05, .max_bad_rows = 100};
     if (options == NULL) PW_NEED(t->given = pw_node_new(PW_MAP));
     else PW_NEED(t->given = pw_node_copy(options));
