@@ -8,6 +8,6 @@ trap 'rm -rf "$out"' EXIT
 MINUTES=2 sh "$top/bench/many.sh" "${top_builddir:-$top/build}/pathways" "$PATHWAYS_DATA" "$out" > "$out/log"
 awk 'function field(name,  rest) { rest = substr($0, index($0, "\"" name "\":") + length(name) + 3)
         sub(/^"/, "", rest); sub(/[",}].*/, "", rest); return rest }
-    { score = field("score"); base = field("baseline"); good = field("higher_is_better") == "true" ? score > base : score < base
+    { score = field("score") + 0; base = field("baseline") + 0; good = field("higher_is_better") == "true" ? score > base : score < base
       printf "%s %s: score %s baseline %s\n", good ? "ok" : "not ok", field("task"), score, base; bad += !good; n++ }
     END { exit bad > 0 || n < 16 }' "$out/eval.json"

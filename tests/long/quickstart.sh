@@ -11,7 +11,7 @@ for seed in 1 2 3; do
         { tail -n 20 "$out/log"; exit 1; }
     awk -v seed=$seed 'function field(name,  rest) { rest = substr($0, index($0, "\"" name "\":") + length(name) + 3)
             sub(/^"/, "", rest); sub(/[",}].*/, "", rest); return rest }
-        { score = field("score"); base = field("baseline"); good = score >= (1 + base) / 2 && base <= .8 && field("n") >= 200
+        { score = field("score") + 0; base = field("baseline") + 0; good = score >= (1 + base) / 2 && base <= .8 && field("n") + 0 >= 200
           printf "%s seed %d %s: score %.4f baseline %.4f n %d\n", good ? "ok" : "not ok", seed, field("task"), score, base, field("n")
           tasks++; bad += !good }
         END { exit bad > 0 || tasks < 6 }' "$out/eval.json" || status=1
