@@ -40,8 +40,7 @@ static pwy_status read_options(const pwy_context *ctx, const struct pw_node *giv
         return pw_fail(PWY_E_UNSUPPORTED, "bench: dtype '%s'; this build computes in f32", o->dtype);
     if (o->d % o->heads != 0 || o->d / o->heads % 2 != 0)
         return pw_fail(PWY_E_ARGUMENT, "bench: d %lld does not divide into %lld heads of an even width",
-                       (long long)o->d,
-                       (long long)o->heads);
+                       (long long)o->d, (long long)o->heads);
     return PWY_OK;
 }
 
@@ -49,10 +48,9 @@ static pwy_status make_model(struct bench *b)
 {
     const struct bench_options *o = &b->o;
     struct pw_trunk_config c = {.d = (int)o->d, .layers = (int)o->layers, .heads = (int)o->heads,
-                                .kv_heads = (int)o->heads,
-                                .experts = (int)o->experts, .topk = (int)o->topk, .hidden = (int)o->hidden,
-                                .rope_base = 10000, .expert_lr = 1, .router = {.renormalise = o->topk > 1,
-                                                                               .balance = .01}};
+                                .kv_heads = (int)o->heads, .experts = (int)o->experts, .topk = (int)o->topk,
+                                .hidden = (int)o->hidden, .rope_base = 10000, .expert_lr = 1,
+                                .router = {.renormalise = o->topk > 1, .balance = .01}};
     PW_NEED(b->params = pw_params_new(1));
     PW_TRY(pw_param_declare(b->params, PW_VECTOR, PW_NORMAL, .05, 2, PW_SHAPE(o->vocab, o->d), &b->embed, "embed"));
     return pw_trunk_new(&c, b->params, &b->trunk);

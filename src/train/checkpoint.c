@@ -170,8 +170,7 @@ static pwy_status say_stays(pwy_context *ctx, const struct pw_node *saved, const
     pwy_status status = had == NULL || given == NULL ? PWY_E_NOMEM : PWY_OK;
     if (status == PWY_OK && strcmp(had, given) != 0)
         pw_log(ctx, PWY_LOG_WARNING, "train: the run goes on as it began: %s stays as it was (%s); %s is not taken",
-               key,
-               had, given);
+               key, had, given);
     free(had);
     free(given);
     return status;
