@@ -103,3 +103,15 @@ void pw_buf_free(struct pw_buf *buf)
     free(buf->data);
     *buf = (struct pw_buf){ 0 };
 }
+
+pwy_status pw_buf_add_json(struct pw_buf *out, const char *text)
+{
+    PW_TRY(pw_buf_add(out, "\"", 1));
+    for (const unsigned char *s = (const unsigned char *)text; *s != '\0'; s++) {
+        if (*s < 0x20)
+            PW_TRY(pw_buf_printf(out, "\\u%04x", *s));
+        else
+            PW_TRY(pw_buf_printf(out, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s));
+    }
+    return pw_buf_add(out, "\"", 1);
+}

@@ -27,6 +27,7 @@ void pw_arena_reset(struct pw_arena *arena);                        /* keeps the
 struct pw_buf { char *data; size_t len, cap; };                     /* start with {0}; end with pw_buf_free */
 pwy_status pw_buf_add(struct pw_buf *buf, const void *data, size_t len); /* keeps a NUL behind the data, not counted */
 pwy_status pw_buf_printf(struct pw_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+pwy_status pw_buf_add_json(struct pw_buf *buf, const char *text);   /* in quotes, escaped; UTF-8 stays as it is */
 void pw_buf_free(struct pw_buf *buf);
 
 /* A map from strings to 64-bit numbers, insertion order kept; keys are copied. */

@@ -47,18 +47,6 @@ static pwy_status check_names(const struct writing *w)
     return status;
 }
 
-static pwy_status add_text(struct pw_buf *out, const char *text)
-{
-    PW_TRY(pw_buf_add(out, "\"", 1));
-    for (const unsigned char *s = (const unsigned char *)text; *s != '\0'; s++) {
-        if (*s < 0x20)
-            PW_TRY(pw_buf_printf(out, "\\u%04x", *s));
-        else
-            PW_TRY(pw_buf_printf(out, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s));
-    }
-    return pw_buf_add(out, "\"", 1);
-}
-
 static pwy_status add_metadata(struct pw_buf *out, const struct pw_node *metadata)
 {
     PW_TRY(pw_buf_printf(out, "\"__metadata__\":{"));
@@ -66,9 +54,9 @@ static pwy_status add_metadata(struct pw_buf *out, const struct pw_node *metadat
         if (metadata->item[i]->kind != PW_SCALAR)
             return pw_fail(PWY_E_ARGUMENT, "metadata '%s' is not a text", metadata->key[i]);
         PW_TRY(pw_buf_add(out, ",", i > 0));
-        PW_TRY(add_text(out, metadata->key[i]));
+        PW_TRY(pw_buf_add_json(out, metadata->key[i]));
         PW_TRY(pw_buf_add(out, ":", 1));
-        PW_TRY(add_text(out, metadata->item[i]->text));
+        PW_TRY(pw_buf_add_json(out, metadata->item[i]->text));
     }
     return pw_buf_add(out, "}", 1);
 }
@@ -93,7 +81,7 @@ static pwy_status add_tensor(struct writing *w, int64_t i, size_t at)
         PW_TRY(add_place(out, at, w->pad[i]));
     }
     PW_TRY(add_separator(out));
-    PW_TRY(add_text(out, t->name));
+    PW_TRY(pw_buf_add_json(out, t->name));
     PW_TRY(pw_buf_printf(out, ":{\"dtype\":\"%s\",\"shape\":[", pw_dtype_name(t->dtype)));
     for (int k = 0; k < t->rank; k++)
         PW_TRY(pw_buf_printf(out, "%s%lld", k > 0 ? "," : "", (long long)t->shape[k]));

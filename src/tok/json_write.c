@@ -32,24 +32,12 @@ static pwy_status add_piece(struct pw_buf *out, const pwy_tokenizer *t, int32_t 
     return PWY_OK;
 }
 
-static pwy_status add_text(struct pw_buf *out, const char *text)
-{
-    PW_TRY(pw_buf_add(out, "\"", 1));
-    for (const unsigned char *s = (const unsigned char *)text; *s != '\0'; s++) {
-        if (*s < 0x20)
-            PW_TRY(pw_buf_printf(out, "\\u%04x", *s));
-        else
-            PW_TRY(pw_buf_printf(out, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s));
-    }
-    return pw_buf_add(out, "\"", 1);
-}
-
 static pwy_status add_specials(struct pw_buf *out, const pwy_tokenizer *t)
 {
     PW_TRY(pw_buf_printf(out, "  \"added_tokens\": ["));
     for (int64_t i = 0; i < t->n_specials; i++) {
         PW_TRY(pw_buf_printf(out, "%s\n    {\"id\": %d, \"content\": ", i > 0 ? "," : "", t->specials[i].id));
-        PW_TRY(add_text(out, t->specials[i].text));
+        PW_TRY(pw_buf_add_json(out, t->specials[i].text));
         PW_TRY(pw_buf_printf(out, ", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, "
                                   "\"normalized\": false, \"special\": true}"));
     }
@@ -66,7 +54,7 @@ static pwy_status add_splitter(struct pw_buf *out, const pwy_tokenizer *t)
     if (own) {
         PW_TRY(pw_buf_printf(out, "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", \"pattern\": "
                                   "{\"Regex\": "));
-        PW_TRY(add_text(out, t->pattern));
+        PW_TRY(pw_buf_add_json(out, t->pattern));
         PW_TRY(pw_buf_printf(out, "}, \"behavior\": \"Isolated\", \"invert\": false}, "));
     }
     PW_TRY(pw_buf_printf(out, level, "false", own ? "false" : "true"));
@@ -94,7 +82,7 @@ static pwy_status add_vocab(struct pw_buf *out, const pwy_tokenizer *t)
             continue;
         PW_TRY(pw_buf_printf(out, "%s      ", separator));
         if (special != NULL) {
-            PW_TRY(add_text(out, special));
+            PW_TRY(pw_buf_add_json(out, special));
         } else {
             PW_TRY(pw_buf_add(out, "\"", 1));
             PW_TRY(add_piece(out, t, id));
