@@ -149,6 +149,9 @@ if [ ! -e "$data/done" ]; then
     write_processors
     write_tables
     ln -sfn "$packages/files/usr/share/datasets/fashion-mnist" "$data/clothes"
+    for file in tongue.train.tsv tongue.test.tsv voice/test/en code.train.bin code.test.bin tumour.csv digit.csv clothes/; do
+        [ -s "$data/$file" ] || setup_die "the packages did not give $file; remove $out and try again"
+    done
     : > "$data/done"
 fi
 
