@@ -144,6 +144,40 @@ static pwy_status run_heads(struct pw_exec *x, struct job *j)
     return PWY_OK;
 }
 
+/* The products of one block: scores and mix, or the four of the way back. */
+static int list_block(const struct pw_attention *a, struct pw_attention_block b, bool back, struct pw_product *out)
+{
+    int rows = b.end - b.first;
+    struct pw_product scores = { .tb = true, .m = rows, .n = b.keys, .k = a->hd };
+    struct pw_product mix = { .m = rows, .n = a->hd, .k = b.keys };
+    struct pw_product turned = { .ta = true, .m = b.keys, .n = a->hd, .k = rows, .beta = 1 };
+    out[0] = scores;
+    out[1] = mix;
+    out[2] = out[3] = turned;
+    return back ? 4 : 2;
+}
+
+static pwy_status trace_sequence(struct pw_exec *x, const struct pw_attention *a, const struct pw_ragged *r, int s,
+                                 bool back)
+{
+    int len = r->off[s + 1] - r->off[s], blocks = (len + PW_ATTENTION_ROWS - 1) / PW_ATTENTION_ROWS, n = 0;
+    struct pw_product *list = pw_arena_take(x->arena, (size_t)blocks * a->heads * 4 + 1, sizeof *list);
+    PW_NEED(list);
+    for (int h = 0; h < a->heads; h++)
+        for (int i = 0; i < len; i += PW_ATTENTION_ROWS)
+            n += list_block(a, pw_attention_block_at(r, s, i), back, list + n);
+    return n > 0 ? pw_trace_record(x->trace, list, n) : PWY_OK;
+}
+
+pwy_status pw_attention_trace(struct pw_exec *x, const struct pw_attention *a, const struct pw_ragged *r, bool back)
+{
+    size_t mark = pw_arena_mark(x->arena);
+    for (int s = 0; x->trace != NULL && s < r->n_seq; s++)
+        PW_TRY(trace_sequence(x, a, r, s, back));
+    pw_arena_release(x->arena, mark);
+    return PWY_OK;
+}
+
 pwy_status pw_attention(struct pw_exec *x, const struct pw_attention *a, const struct pw_ragged *r, const real *qkv,
                         real *out, struct pw_attention_keep **keep)
 {
@@ -156,6 +190,7 @@ pwy_status pw_attention(struct pw_exec *x, const struct pw_attention *a, const s
     struct job job = { .x = x, .a = a, .r = r, .keep = k, .rows = rows, .qkv = qkv, .out = out };
     PW_TRY(run_heads(x, &job));
     x->flops += 2 * pw_attention_flops(a, r);
+    PW_TRY(pw_attention_trace(x, a, r, false));
     pw_arena_release(x->arena, keep == NULL ? start : mark);
     if (keep != NULL)
         *keep = k;

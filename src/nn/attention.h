@@ -49,4 +49,7 @@ void pw_rope_join(const struct pw_exec *x, const struct pw_attention *a, int row
                   const real *dq, real *dk, real *dv, real *dqkv);
 /* attention.c: of one product in every block, over all heads. */
 double pw_attention_flops(const struct pw_attention *a, const struct pw_ragged *r);
+/* Where the pass is traced: its products, a list for each sequence, whose heads run side by side. What backward makes
+   again instead of keeping is left out. */
+pwy_status pw_attention_trace(struct pw_exec *x, const struct pw_attention *a, const struct pw_ragged *r, bool back);
 #endif

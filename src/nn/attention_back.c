@@ -97,6 +97,7 @@ pwy_status pw_attention_back(struct pw_exec *x, const struct pw_attention *a, co
     pw_exec_run(x, r->n_seq * a->heads, head_back, &job);
     pw_rope_join(x, a, job.rows, keep, job.dq, job.dk, job.dv, dqkv);
     x->flops += 5 * pw_attention_flops(a, r);
+    PW_TRY(pw_attention_trace(x, a, r, true));
     pw_arena_release(x->arena, mark);
     return PWY_OK;
 }
