@@ -50,7 +50,7 @@ int64_t pwy_registry_count(const pwy_registry *registry)
 
 pwy_task *pwy_registry_at(const pwy_registry *registry, int64_t index)
 {
-    return registry != NULL && index >= 0 && index < registry->n ? registry->task[index] : NULL;
+    return registry != NULL && index >= 0 && index < registry->n ? pw_registry_at(registry, index) : NULL;
 }
 
 /* --- what a task is --- */

@@ -48,8 +48,8 @@ static pwy_status find_net(const pwy_session *s, const char *task, struct pw_net
 {
     if (task == NULL && s->model->registry->n != 1)
         return pw_fail(PWY_E_ARGUMENT, "task is NULL, and the model has %d tasks; name one, such as '%s'",
-                       s->model->registry->n, s->model->registry->task[0]->name);
-    PW_TRY(pw_model_net(s->model, task == NULL ? s->model->registry->task[0]->name : task, out));
+                       s->model->registry->n, pw_registry_at(s->model->registry, 0)->name);
+    PW_TRY(pw_model_net(s->model, task == NULL ? pw_registry_at(s->model->registry, 0)->name : task, out));
     if ((*out)->task->trained) return PWY_OK;
     return pw_fail(PWY_E_STATE, "task '%s' has not been trained; pwy_trainer_run trains it", (*out)->task->name);
 }

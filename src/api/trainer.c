@@ -161,7 +161,7 @@ int64_t pwy_progress_task_count(const pwy_progress *progress)
 const char *pwy_progress_task_name(const pwy_progress *progress, int64_t index)
 {
     if (index < 0 || index >= pwy_progress_task_count(progress)) return NULL;
-    return progress->trainer->model->registry->task[index]->name;
+    return pw_registry_at(progress->trainer->model->registry, index)->name;
 }
 
 double pwy_progress_task_score(const pwy_progress *progress, int64_t index)

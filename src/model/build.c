@@ -70,7 +70,7 @@ static pwy_status next_text(void *arg, int64_t i, const char **text, int64_t *le
     struct texts *in = arg;
     (void)i;
     for (; in->task < in->m->registry->n; in->task++, in->row = 0, in->bytes = 0) {
-        struct pwy_task *t = in->m->registry->task[in->task];
+        struct pwy_task *t = pw_registry_at(in->m->registry, in->task);
         pwy_source *s = t->source[PWY_TRAIN];
         while (has_text(t) && in->row < s->n && in->row < TEXT_ROWS && in->bytes < TEXT_BYTES) {
             int64_t at = (int64_t)pw_permute(0, (uint64_t)s->n, (uint64_t)in->row++);
@@ -91,7 +91,7 @@ static pwy_status build_tokenizer(pwy_model *m)
     struct texts in = {.m = m};
     bool any = false;
     pwy_status status;
-    for (int i = 0; i < m->registry->n; i++) any = any || has_text(m->registry->task[i]);
+    for (int i = 0; i < m->registry->n; i++) any = any || has_text(pw_registry_at(m->registry, i));
     if (!any) return PWY_OK;
     pw_log(m->ctx, PWY_LOG_INFO, "looking through the data: texts, for the tokenizer");
     if (m->shape.vocab == 257) return pw_tok_bytes(&m->tok);
@@ -163,7 +163,7 @@ static pwy_status fit_nets(pwy_model *m)
     pwy_status status = PWY_OK;
     if (m->ctx->threads > 1) PW_TRY(pw_pool_new(m->ctx->threads, &pool));
     for (int i = 0; status == PWY_OK && i < m->registry->n; i++)
-        if (!pw_streams(&m->net[i])) status = fit_net(m, &m->net[i], pool);
+        if (!pw_streams(pw_net_at(m, i))) status = fit_net(m, pw_net_at(m, i), pool);
     pw_pool_free(pool);
     return status;
 }
@@ -172,7 +172,7 @@ static pwy_status fit_targets(pwy_registry *r)
 {
     if (r->n == 0) return pw_fail(PWY_E_STATE, "the registry has no task");
     for (int i = 0; i < r->n; i++) {
-        struct pwy_task *t = r->task[i];
+        struct pwy_task *t = pw_registry_at(r, i);
         if (t->n_parts == 0) return pw_fail(PWY_E_STATE, "task '%s' has no part; pwy_task_add_part adds one", t->name);
         if (t->source[PWY_TRAIN] == NULL || t->source[PWY_TRAIN]->n == 0)
             return pw_fail(PWY_E_STATE, "task '%s' has no training rows", t->name);

@@ -39,7 +39,7 @@ static pwy_status open_net(pwy_model *m, struct pw_net *net, struct pwy_task *t)
 pwy_status pw_nets_open(pwy_model *m)
 {
     PW_NEED(m->net = pw_calloc((size_t)m->registry->n, sizeof *m->net));
-    for (int i = 0; i < m->registry->n; i++) PW_TRY(open_net(m, &m->net[i], m->registry->task[i]));
+    for (int i = 0; i < m->registry->n; i++) PW_TRY(open_net(m, pw_net_at(m, i), pw_registry_at(m->registry, i)));
     return PWY_OK;
 }
 
@@ -128,10 +128,10 @@ static void count_parameters(pwy_model *m)
         m->total += p->n;
         if (starts(p->name, "trunk", 5) && strstr(p->name, ".experts.") == NULL) m->trunk_fixed += p->n;
         for (int t = 0; t < m->registry->n; t++)
-            if (reads_whole(m, &m->net[t], p)) m->net[t].own_fixed += p->n;
+            if (reads_whole(m, pw_net_at(m, t), p)) pw_net_at(m, t)->own_fixed += p->n;
     }
     for (int t = 0; t < m->registry->n; t++)
-        if (m->net[t].writes && m->embed != NULL) m->net[t].own_fixed += m->embed->n;
+        if (pw_net_at(m, t)->writes && m->embed != NULL) pw_net_at(m, t)->own_fixed += m->embed->n;
 }
 
 /* The embedding with lanes over the vocabulary, for writing one row at a time. */
@@ -139,7 +139,7 @@ static pwy_status transpose_embedding(pwy_model *m)
 {
     const int64_t v = m->shape.vocab, d = m->shape.d;
     bool writes = false;
-    for (int i = 0; i < m->registry->n; i++) writes = writes || m->net[i].writes;
+    for (int i = 0; i < m->registry->n; i++) writes = writes || pw_net_at(m, i)->writes;
     if (!writes) return PWY_OK;
     PW_NEED(m->embed_t = pw_calloc((size_t)(v * d), sizeof(real)));
     for (int64_t i = 0; i < v; i++)
@@ -155,7 +155,7 @@ pwy_status pw_model_declare(pwy_model *m)
         PW_TRY(pw_text_embedding(m->params, m->tok, (int)m->shape.d, &m->embed));
     }
     for (int i = 0; i < m->registry->n; i++)
-        if (declare_net(m, &m->net[i]) != PWY_OK) return pw_fail_task(m->net[i].task->name);
+        if (declare_net(m, pw_net_at(m, i)) != PWY_OK) return pw_fail_task(pw_net_at(m, i)->task->name);
     count_parameters(m);
     return transpose_embedding(m);
 }
@@ -166,7 +166,7 @@ pwy_status pw_model_assemble(pwy_model *m, const struct pw_node *senses)
 {
     PW_TRY(pw_nets_open(m));
     for (int i = 0; i < m->registry->n; i++) {
-        struct pw_net *net = &m->net[i];
+        struct pw_net *net = pw_net_at(m, i);
         const struct pw_node *of_task = pw_node_get(senses, net->task->name);
         for (int p = 0; p < net->n_parts; p++) {
             struct pw_sense *s = &net->sense[p];
@@ -197,7 +197,7 @@ pwy_status pw_senses_to_node(const pwy_model *m, struct pw_node **out)
     struct pw_node *all;
     PW_NEED(all = pw_node_new(PW_MAP));
     for (int i = 0; i < m->registry->n; i++) {
-        pwy_status status = save_senses(&m->net[i], all);
+        pwy_status status = save_senses(pw_net_at(m, i), all);
         if (status == PWY_OK) continue;
         pw_node_free(all);
         return status;
@@ -238,7 +238,7 @@ static void free_net(struct pw_net *net)
 
 static void free_parts(pwy_model *m)
 {
-    for (int i = 0; m->net != NULL && i < m->registry->n; i++) free_net(&m->net[i]);
+    for (int i = 0; m->net != NULL && i < m->registry->n; i++) free_net(pw_net_at(m, i));
     free(m->net);
     free(m->embed_t);
     pw_trunk_free(m->trunk);
@@ -262,6 +262,6 @@ pwy_status pw_model_net(const pwy_model *m, const char *task, struct pw_net **ou
 {
     struct pwy_task *t;
     PW_TRY(pw_registry_get(m->registry, task, &t));
-    *out = &m->net[t->index];
+    *out = pw_net_at(m, t->index);
     return PWY_OK;
 }

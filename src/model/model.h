@@ -48,6 +48,8 @@ struct pwy_model {
     struct pw_node *run;                            /* how it was trained: steps, plan, seed; NULL */
 };
 
+/* A task's part of the network, by the task's index. */
+static inline struct pw_net *pw_net_at(const pwy_model *m, int64_t task) { return &m->net[task]; }
 pwy_model *pw_model_hold(pwy_model *m);
 void pw_model_release(pwy_model *m);                                 /* NULL allowed */
 /* Looks through the training data: targets, tokenizer, the senses' constants; then declares every parameter. Holds the

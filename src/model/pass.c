@@ -16,7 +16,7 @@ static pwy_status group_open(struct pw_pass *p, struct pw_group *g, int task, in
 {
     struct pw_arena *arena = p->x->arena;
     memset(g, 0, sizeof *g);
-    g->net = &p->model->net[task];
+    g->net = pw_net_at(p->model, task);
     PW_NEED(g->item = pw_arena_take(arena, (size_t)n, sizeof *g->item));
     PW_NEED(g->index = pw_arena_take(arena, (size_t)n, sizeof *g->index));
     PW_NEED(g->stem = pw_arena_zero(arena, (size_t)g->net->n_parts + 1, sizeof *g->stem));

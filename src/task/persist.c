@@ -58,9 +58,9 @@ static pwy_status put_tasks(struct pw_node *map, const pwy_registry *r)
 {
     struct pw_node *task;
     for (int i = 0; i < r->n; i++) {
-        PW_TRY(pw_node_put_new(map, r->task[i]->name, PW_MAP, &task));
-        PW_TRY(put_settings(task, r->task[i]));
-        PW_TRY(put_fitted(task, r->task[i]));
+        PW_TRY(pw_node_put_new(map, pw_registry_at(r, i)->name, PW_MAP, &task));
+        PW_TRY(put_settings(task, pw_registry_at(r, i)));
+        PW_TRY(put_fitted(task, pw_registry_at(r, i)));
     }
     return PWY_OK;
 }

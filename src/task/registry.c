@@ -28,7 +28,7 @@ pwy_registry *pw_registry_hold(pwy_registry *r)
 void pw_registry_release(pwy_registry *r)
 {
     if (r == NULL || __atomic_sub_fetch(&r->count, 1, __ATOMIC_ACQ_REL) > 0) return;
-    for (int i = 0; i < r->n; i++) pw_task_release(r->task[i]);
+    for (int i = 0; i < r->n; i++) pw_task_release(pw_registry_at(r, i));
     free(r->task);
     pw_map_free(r->names);
     pwy_context_free(r->ctx);
@@ -49,7 +49,7 @@ static pwy_status make_room(pwy_registry *r)
 static struct pwy_task *find(const pwy_registry *r, const char *name)
 {
     int64_t at = pw_map_find(r->names, name, strlen(name));
-    return at < 0 ? NULL : r->task[at];
+    return at < 0 ? NULL : pw_registry_at(r, at);
 }
 
 pwy_status pw_registry_add(pwy_registry *r, const char *name, const struct pw_head_ops *head, struct pwy_task **out)
@@ -74,7 +74,7 @@ static const char *nearest_name(const pwy_registry *r, const char *name)
 {
     const char **words = pw_calloc((size_t)r->n + 1, sizeof *words);
     if (words == NULL) return NULL;
-    for (int i = 0; i < r->n; i++) words[i] = r->task[i]->name;
+    for (int i = 0; i < r->n; i++) words[i] = pw_registry_at(r, i)->name;
     const char *near = pw_nearest(name, words);
     free(words);
     return near;
@@ -87,7 +87,7 @@ static pwy_status fail_listed(const pwy_registry *r, const char *name)
     pwy_status status = PWY_OK;
     if (r->n == 0) return pw_fail(PWY_E_NOT_FOUND, "there is no task '%s': there is none at all", name);
     for (int i = 0; i < r->n && i < SHOWN_NAMES && status == PWY_OK; i++)
-        status = pw_buf_printf(&list, "%s%.60s", i == 0 ? "" : ", ", r->task[i]->name);
+        status = pw_buf_printf(&list, "%s%.60s", i == 0 ? "" : ", ", pw_registry_at(r, i)->name);
     if (status == PWY_OK)
         status = pw_fail(PWY_E_NOT_FOUND, "there is no task '%s' among %s%s", name, list.data,
                          r->n > SHOWN_NAMES ? ", ..." : "");
@@ -156,7 +156,7 @@ pwy_status pw_registry_copy(const pwy_registry *r, pwy_registry **out)
     pwy_registry *copy;
     pwy_status status = PWY_OK;
     PW_TRY(pw_registry_make(r->ctx, &copy));
-    for (int i = 0; i < r->n && status == PWY_OK; i++) status = copy_task(r->task[i], copy);
+    for (int i = 0; i < r->n && status == PWY_OK; i++) status = copy_task(pw_registry_at(r, i), copy);
     if (status == PWY_OK) *out = copy;
     else pw_registry_release(copy);
     return status;

@@ -40,6 +40,7 @@ pwy_status pw_registry_make(pwy_context *ctx, pwy_registry **out);              
 pwy_registry *pw_registry_hold(pwy_registry *r);
 void pw_registry_release(pwy_registry *r);                                             /* NULL allowed */
 pwy_status pw_registry_add(pwy_registry *r, const char *name, const struct pw_head_ops *head, struct pwy_task **out);
+static inline struct pwy_task *pw_registry_at(const pwy_registry *r, int64_t i) { return r->task[i]; }
 /* PWY_E_NOT_FOUND names the nearest. */
 pwy_status pw_registry_get(const pwy_registry *r, const char *name, struct pwy_task **out);
 pwy_status pw_registry_copy(const pwy_registry *r, pwy_registry **out);                /* tasks with sources held */

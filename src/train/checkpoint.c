@@ -14,7 +14,7 @@ static pwy_status put_cursors(const struct pwy_trainer *t, struct pw_node *state
     struct pw_node *map;
     PW_TRY(pw_node_put_new(state, "cursors", PW_MAP, &map));
     for (int i = 0; i < t->model->registry->n; i++)
-        PW_TRY(pw_node_put_int(map, t->model->registry->task[i]->name, t->mixture.cursor[i]));
+        PW_TRY(pw_node_put_int(map, pw_registry_at(t->model->registry, i)->name, t->mixture.cursor[i]));
     return PWY_OK;
 }
 
@@ -192,10 +192,10 @@ static pwy_status attach_sources(pwy_registry *to, const pwy_registry *from)
 {
     for (int i = 0; i < to->n; i++) {
         struct pwy_task *t;
-        PW_TRY(pw_registry_get(from, to->task[i]->name, &t));
+        PW_TRY(pw_registry_get(from, pw_registry_at(to, i)->name, &t));
         for (int s = 0; s < 3; s++)
-            if (t->source[s] != NULL) to->task[i]->source[s] = pw_source_hold(t->source[s]);
-        PW_TRY(pw_task_cut_default(to->task[i]));
+            if (t->source[s] != NULL) pw_registry_at(to, i)->source[s] = pw_source_hold(t->source[s]);
+        PW_TRY(pw_task_cut_default(pw_registry_at(to, i)));
     }
     return PWY_OK;
 }
@@ -215,7 +215,7 @@ static pwy_status restore(struct pwy_trainer *t, const struct pw_node *state, co
     const struct pw_node *cursors = pw_node_get(state, "cursors");
     PW_TRY(read_schedule(t, state, path));
     for (int i = 0; i < t->model->registry->n; i++)
-        PW_TRY(integer(cursors, t->model->registry->task[i]->name, path, &t->mixture.cursor[i]));
+        PW_TRY(integer(cursors, pw_registry_at(t->model->registry, i)->name, path, &t->mixture.cursor[i]));
     t->started = pw_clock() - t->schedule.seconds;
     PW_TRY(read_bad(t, pw_node_get(state, "bad_rows")));
     return read_moments(t, tensors, path);

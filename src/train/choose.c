@@ -107,7 +107,7 @@ pwy_status pw_trainer_choose(struct pwy_trainer *t)
     pwy_status status = PWY_OK;
     PW_TRY(pw_infer_open(t->model, t->pool, 1, &f));
     for (int i = 0; status == PWY_OK && i < t->model->registry->n; i++) {
-        struct heard h = {.net = &t->model->net[i]};
+        struct heard h = {.net = pw_net_at(t->model, i)};
         if (h.net->wide && !h.net->writes) status = choose(&h, f);
         if (h.arena != NULL) pw_arena_free(h.arena);
         if (t->progress != NULL && status == PWY_OK) pw_trainer_report(t, "choose", false);

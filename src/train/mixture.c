@@ -17,7 +17,7 @@ pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, double t
     m->n = r->n;
     PW_NEED(m->upto = pw_calloc((size_t)r->n, sizeof *m->upto));
     PW_NEED(m->cursor = pw_calloc((size_t)r->n, sizeof *m->cursor));
-    for (int i = 0; i < r->n; i++) m->upto[i] = sum += rate(r->task[i], temperature);
+    for (int i = 0; i < r->n; i++) m->upto[i] = sum += rate(pw_registry_at(r, i), temperature);
     for (int i = 0; i < r->n; i++) m->upto[i] /= sum;
     return PWY_OK;
 }

@@ -50,9 +50,9 @@ static pwy_status read_rows(struct pwy_trainer *t)
         uint64_t draw = (uint64_t)(t->schedule.step * chunks + i / chunk);
         int task = pw_mixture_draw(&t->mixture, (uint64_t)t->o.seed, draw);
         int64_t row;
-        PW_TRY(next_row(t, t->model->registry->task[task], t->ex[i], &row));
+        PW_TRY(next_row(t, pw_registry_at(t->model->registry, task), t->ex[i], &row));
         t->job[i] = (struct pw_encode_job){
-            .net = &t->model->net[task], .ex = t->ex[i], .with_target = true, .augment = true, .row = row,
+            .net = pw_net_at(t->model, task), .ex = t->ex[i], .with_target = true, .augment = true, .row = row,
             .item = &t->item[i],
             .rng = pw_rng_at((uint64_t)t->o.seed ^ pw_hash("augment", 7), (uint64_t)t->schedule.step,
                              (uint64_t)i << 32)};

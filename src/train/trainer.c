@@ -71,7 +71,7 @@ static int64_t steps_of(const struct pwy_trainer *t)
 {
     double rows = 0;
     if (t->o.epochs == 0) return t->o.steps;
-    for (int i = 0; i < t->model->registry->n; i++) rows += (double)t->model->registry->task[i]->source[PWY_TRAIN]->n;
+    for (int i = 0; i < t->model->registry->n; i++) rows += (double)pw_registry_at(t->model->registry, i)->source[PWY_TRAIN]->n;
     return (int64_t)ceil(t->o.epochs * rows / (double)t->o.batch);
 }
 
@@ -127,8 +127,8 @@ static pwy_status make_engine(struct pwy_trainer *t)
 static pwy_status check_sources(const pwy_registry *r)
 {
     for (int i = 0; i < r->n; i++)
-        if (r->task[i]->source[PWY_TRAIN] == NULL || r->task[i]->source[PWY_TRAIN]->n == 0)
-            return pw_fail(PWY_E_STATE, "task '%s' has no training rows", r->task[i]->name);
+        if (pw_registry_at(r, i)->source[PWY_TRAIN] == NULL || pw_registry_at(r, i)->source[PWY_TRAIN]->n == 0)
+            return pw_fail(PWY_E_STATE, "task '%s' has no training rows", pw_registry_at(r, i)->name);
     return PWY_OK;
 }
 
@@ -165,8 +165,8 @@ pwy_status pw_trainer_open(pwy_model *model, const struct pw_node *options, stru
     PW_TRY(pw_model_copy(model, &own));
     for (int i = 0; i < own->registry->n; i++)
         for (int s = 0; s < 3; s++)
-            if (model->registry->task[i]->source[s] != NULL)
-                own->registry->task[i]->source[s] = pw_source_hold(model->registry->task[i]->source[s]);
+            if (pw_registry_at(model->registry, i)->source[s] != NULL)
+                pw_registry_at(own->registry, i)->source[s] = pw_source_hold(pw_registry_at(model->registry, i)->source[s]);
     return pw_trainer_begin(own, options, out);
 }
 
@@ -267,8 +267,8 @@ pwy_status pw_trainer_snapshot(struct pwy_trainer *t, pwy_model **out)
     PW_NEED(t->model->run = pw_node_new(PW_MAP));
     PW_TRY(describe_run(t, t->model->run));
     for (int i = 0; i < t->model->registry->n; i++) {
-        t->model->registry->task[i]->trained = t->schedule.step > 0;
-        t->model->registry->task[i]->n_train = t->model->registry->task[i]->source[PWY_TRAIN]->n;
+        pw_registry_at(t->model->registry, i)->trained = t->schedule.step > 0;
+        pw_registry_at(t->model->registry, i)->n_train = pw_registry_at(t->model->registry, i)->source[PWY_TRAIN]->n;
     }
     pwy_status status = pw_model_write_memory(t->model, &buf);
     if (status == PWY_OK) return pw_model_read_memory(t->model->ctx, buf.data, buf.len, out);
