@@ -257,6 +257,46 @@ static void check_scalings(const struct pw_kern *kern, int n, const float *x, co
     pair_check(out, "softmax", kern, n);
 }
 
+static void check_bf16(const struct pw_kern *kern, int n, const float *x)
+{
+    uint16_t want[MOST + GUARD], got[MOST + GUARD];
+    struct pair out = pair_of(n, 9);
+    for (int i = 0; i < n + GUARD; i++)
+        want[i] = got[i] = (uint16_t)i;
+    reference->to_bf16(n, x, want);
+    kern->to_bf16(n, x, got);
+    ck_assert_msg(memcmp(want, got, (n + GUARD) * sizeof *want) == 0, "to_bf16 of %s at n = %d", kern->name, n);
+    reference->from_bf16(n, want, out.want);
+    kern->from_bf16(n, want, out.got);
+    pair_check(out, "from_bf16", kern, n);
+}
+
+START_TEST(test_bf16)
+{
+    static const uint32_t from[] = { 0x3f800000, 0x3f807fff, 0x3f808000, 0x3f808001, 0x3f818000, 0x7f7fffff,
+        0x7f800000, 0xff800000, 0x7f800001, 0x00008000, 0x00018000, 0x80000000, 0xbf80ffff };
+    static const uint16_t to[] = { 0x3f80, 0x3f80, 0x3f80, 0x3f81, 0x3f82, 0x7f80, 0x7f80, 0xff80, 0x7fc0, 0, 2, 0x8000,
+        0xbf81 };
+    enum { N = sizeof from / sizeof *from };
+    float x[N], back;
+    uint16_t y[N];
+    memcpy(x, from, sizeof x);
+    reference->to_bf16(N, x, y);
+    for (int i = 0; i < N; i++)
+        ck_assert_msg(y[i] == to[i], "%08x becomes %04x", from[i], y[i]);
+    reference->from_bf16(1, &y[4], &back);
+    ck_assert(back == 1.015625f);
+    float *z = with_extremes(MOST, 1), *tiny = numbers(MOST, 2, 1e-38);
+    for (const struct pw_kern *const *all = pw_kern_all(); *all != NULL; all++)
+        for (int l = 0; l < N_LENGTHS; l++) {
+            check_bf16(*all, lengths[l], z);
+            check_bf16(*all, lengths[l], tiny);
+        }
+    free(z);
+    free(tiny);
+}
+END_TEST
+
 START_TEST(test_maps_bits)
 {
     float *x = with_extremes(MOST, 1), *y = numbers(MOST, 2, 8), *z = numbers(MOST, 3, 8);
@@ -431,7 +471,8 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, setup, NULL);
     tcase_set_timeout(c, 120);
     const TTest *const tests[] = { test_matmul_bits, test_product_bits, test_beta_0_reads_nothing, test_gemm_near,
-        test_one_row_of_many, test_transpose, test_sums_bits, test_sum_order, test_maps_bits, test_accuracy, test_ends,
+        test_one_row_of_many, test_transpose, test_sums_bits, test_sum_order, test_maps_bits, test_bf16,
+        test_accuracy, test_ends,
         test_softmax, test_swiglu_back, test_adamw, test_choose, test_choose_unknown, test_blas_guest };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         tcase_add_test(c, tests[i]);

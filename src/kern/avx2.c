@@ -45,8 +45,21 @@ static inline ivec v_iset(int a) { return _mm256_set1_epi32(a); }
 static inline ivec v_iadd(ivec a, ivec b) { return _mm256_add_epi32(a, b); }
 static inline ivec v_isub(ivec a, ivec b) { return _mm256_sub_epi32(a, b); }
 static inline ivec v_iand(ivec a, ivec b) { return _mm256_and_si256(a, b); }
+static inline ivec v_ior(ivec a, ivec b) { return _mm256_or_si256(a, b); }
 #define v_shift_left(a, n) _mm256_slli_epi32(a, n)
 #define v_shift_right(a, n) _mm256_srai_epi32(a, n)
+
+/* VW numbers of 16 bits, in the lower halves of the lanes. */
+static inline ivec v_load_half(const uint16_t *p)
+{
+    return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+static inline void v_store_half(uint16_t *p, ivec a)
+{
+    __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(a, a), 0x08);
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(packed));
+}
 
 #include "kern/vmath.h"
 #include "kern/loops.h"

@@ -44,8 +44,20 @@ static inline ivec v_iset(int a) { return _mm512_set1_epi32(a); }
 static inline ivec v_iadd(ivec a, ivec b) { return _mm512_add_epi32(a, b); }
 static inline ivec v_isub(ivec a, ivec b) { return _mm512_sub_epi32(a, b); }
 static inline ivec v_iand(ivec a, ivec b) { return _mm512_and_si512(a, b); }
+static inline ivec v_ior(ivec a, ivec b) { return _mm512_or_si512(a, b); }
 #define v_shift_left(a, n) _mm512_slli_epi32(a, n)
 #define v_shift_right(a, n) _mm512_srai_epi32(a, n)
+
+/* VW numbers of 16 bits, in the lower halves of the lanes. */
+static inline ivec v_load_half(const uint16_t *p)
+{
+    return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+static inline void v_store_half(uint16_t *p, ivec a)
+{
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(a));
+}
 
 #include "kern/vmath.h"
 #include "kern/loops.h"

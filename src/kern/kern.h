@@ -38,6 +38,9 @@ struct pw_kern {
     void (*log)(int n, const real *x, real *out);
     void (*sigmoid)(int n, const real *x, real *out);
     void (*relu)(int n, const real *x, real *out);
+    /* To and from bfloat16, the upper half of a float: to the nearest, ties to even; a NaN stays one. */
+    void (*to_bf16)(int n, const real *x, uint16_t *out);
+    void (*from_bf16)(int n, const uint16_t *x, real *out);
     /* of scale * x, in place allowed, n >= 1. A NaN in x makes all NaN */
     void (*softmax)(int n, const real *x, real scale, real *out);
     void (*swiglu)(int n, const real *a, const real *b, real *out);   /* silu(a) b */

@@ -134,6 +134,35 @@ static void relu(int n, const float *x, float *out)
         PUT(out, v_max(v_set(0), GET(x)));
 }
 
+static inline ivec v_bf16(vec x)
+{
+    ivec bits = v_as_int(x), even = v_iand(v_shift_right(bits, 16), v_iset(1));
+    vec nearest = v_as_float(v_iadd(v_iadd(bits, v_iset(0x7fff)), even));
+    vec quiet = v_as_float(v_ior(bits, v_iset(0x400000)));
+    return v_iand(v_shift_right(v_as_int(v_select(v_equal(x, x), nearest, quiet)), 16), v_iset(0xffff));
+}
+
+static void to_bf16(int n, const float *x, uint16_t *out)
+{
+    EACH(n) {
+        uint16_t part[VW];
+        ivec half = v_bf16(GET(x));
+        v_store_half(left >= VW ? out + i : part, half);
+        if (left < VW)
+            memcpy(out + i, part, (size_t)left * sizeof *part);
+    }
+}
+
+static void from_bf16(int n, const uint16_t *x, float *out)
+{
+    EACH(n) {
+        uint16_t part[VW] = { 0 };
+        if (left < VW)
+            memcpy(part, x + i, (size_t)left * sizeof *part);
+        PUT(out, v_as_float(v_shift_left(v_load_half(left >= VW ? x + i : part), 16)));
+    }
+}
+
 static void softmax(int n, const float *x, float factor, float *out)
 {
     EACH(n)
@@ -180,4 +209,5 @@ static void adamw(int n, float *w, const float *g, float *m, float *v, float gsc
 #define TABLE(word, training) { \
     .name = word, .matmul = matmul, .product = product, .gemm = training, .transpose = transpose, .sum = sum, \
     .dot = dot, .max = max, .axpy = axpy, .scale = scale, .add = add, .mul = mul, .exp = vexp, .log = vlog, \
-    .sigmoid = sigmoid, .relu = relu, .softmax = softmax, .swiglu = swiglu, .swiglu_back = swiglu_back, .adamw = adamw }
+    .sigmoid = sigmoid, .relu = relu, .to_bf16 = to_bf16, .from_bf16 = from_bf16, \
+    .softmax = softmax, .swiglu = swiglu, .swiglu_back = swiglu_back, .adamw = adamw }

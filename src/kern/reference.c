@@ -100,17 +100,6 @@ static void mul(int n, const real *x, const real *y, real *out)
         out[i] = x[i] * y[i];
 }
 
-#ifdef PATHWAYS_DOUBLE
-static real exp1(real x)
-{
-    return exp(x);
-}
-
-static real log1(real x)
-{
-    return log(x);
-}
-#else
 static float from_bits(int32_t bits)
 {
     float x;
@@ -125,6 +114,17 @@ static int32_t to_bits(float x)
     return bits;
 }
 
+#ifdef PATHWAYS_DOUBLE
+static real exp1(real x)
+{
+    return exp(x);
+}
+
+static real log1(real x)
+{
+    return log(x);
+}
+#else
 /* 2^n in two steps, since n reaches 128 above and the denormals below. */
 static float times_power(float x, int n)
 {
@@ -195,6 +195,21 @@ static void relu(int n, const real *x, real *out)
         out[i] = x[i] < 0 ? 0 : x[i];
 }
 
+/* Half of the last place kept is added, and one less where that place is even, so that ties go there. */
+static void to_bf16(int n, const real *x, uint16_t *out)
+{
+    for (int i = 0; i < n; i++) {
+        uint32_t bits = (uint32_t)to_bits((float)x[i]), even = bits >> 16 & 1;
+        out[i] = (uint16_t)((x[i] != x[i] ? bits | 0x400000 : bits + 0x7fff + even) >> 16);
+    }
+}
+
+static void from_bf16(int n, const uint16_t *x, real *out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = from_bits((int32_t)((uint32_t)x[i] << 16));
+}
+
 static void softmax(int n, const real *x, real factor, real *out)
 {
     for (int i = 0; i < n; i++)
@@ -236,7 +251,8 @@ static void adamw(int n, real *w, const real *g, real *m, real *v, real gscale, 
 #define TABLE(word, training) { \
     .name = word, .matmul = matmul, .product = product, .gemm = training, .transpose = transpose, .sum = sum, \
     .dot = dot, .max = max, .axpy = axpy, .scale = scale, .add = add, .mul = mul, .exp = vexp, .log = vlog, \
-    .sigmoid = sigmoid, .relu = relu, .softmax = softmax, .swiglu = swiglu, .swiglu_back = swiglu_back, .adamw = adamw }
+    .sigmoid = sigmoid, .relu = relu, .to_bf16 = to_bf16, .from_bf16 = from_bf16, \
+    .softmax = softmax, .swiglu = swiglu, .swiglu_back = swiglu_back, .adamw = adamw }
 
 const struct pw_kern pw_kern_reference = TABLE("reference", product);
 const struct pw_kern pw_kern_reference_blas = TABLE("blas", pw_gemm_blas);
