@@ -27,7 +27,7 @@ esac
 
 # The package that is called for, by how its files are asked for: a program, a module of pkg-config, a header.
 setup_build_needs="build-essential autoconf automake libtool pkg-config libopenblas-dev libffi-dev libjansson-dev
-zlib1g-dev libpcre2-dev libutf8proc-dev libkissfft-dev libyaml-dev libpng-dev libjpeg-dev"
+zlib1g-dev libpcre2-dev libutf8proc-dev libkissfft-dev libyaml-dev libsodium-dev libpng-dev libjpeg-dev"
 setup_test_needs="check swig python3 python3-dev lua5.4 liblua5.4-dev"
 
 # Which of the named packages are not installed.

@@ -62,6 +62,7 @@ only_in plugin 'ffi\.h'
 only_in media 'png\.h|jpeglib\.h|jerror\.h|sndfile\.h|libav[a-z]*/.*'
 only_in kern 'cblas\.h|.*dnnl.*\.h'
 only_in base 'yaml\.h'
+only_in base 'sodium\.h'
 only_in mpi 'mpi\.h'
 
 # A source that no files.mk names is not built.

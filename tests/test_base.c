@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/digest.h"
 #include "base/example.h"
 #include "base/node.h"
 #include "base/num.h"
@@ -632,6 +633,57 @@ START_TEST(example_targets)
 }
 END_TEST
 
+/* --- digests --- */
+
+static void check_digest(const void *data, size_t len, size_t cut, const char *want)
+{
+    unsigned char out[PW_DIGEST_LEN], back[PW_DIGEST_LEN];
+    char hex[PW_DIGEST_HEX];
+    struct pw_digest d;
+    pw_digest_begin(&d);
+    pw_digest_add(&d, data, cut);
+    pw_digest_add(&d, (const char *)data + cut, len - cut);
+    pw_digest_end(&d, out);
+    pw_digest_hex(out, hex);
+    ck_assert_str_eq(hex, want);
+    ck_assert(pw_digest_from_hex(hex, back));
+    ck_assert_mem_eq(back, out, sizeof out);
+}
+
+/* Against Python's hashlib.blake2b(data, digest_size=32). */
+START_TEST(digests_known_answers)
+{
+    static unsigned char data[100000];
+    for (int i = 0; i < 100000; i++) data[i] = (unsigned char)(i % 251);
+    check_digest("", 0, 0, "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8");
+    check_digest("abc", 3, 1, "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
+    for (size_t cut = 0; cut <= sizeof data; cut += 33331)
+        check_digest(data, sizeof data, cut, "916cfaa800ee55811e82095babeb88ea29c9ef8a36e8d7e20c7b772c344c9e1c");
+}
+END_TEST
+
+START_TEST(digests_only_in_their_form)
+{
+    unsigned char out[PW_DIGEST_LEN] = { 7 };
+    char hex[PW_DIGEST_HEX + 1] = "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8";
+    ck_assert(!pw_digest_from_hex("", out));
+    ck_assert(!pw_digest_from_hex(hex + 1, out));
+    hex[1] = 'E';
+    ck_assert(!pw_digest_from_hex(hex, out));
+    ck_assert_int_eq(out[0], 7);
+}
+END_TEST
+
+START_TEST(keyed_hashes)
+{
+    struct pw_hash_key a = pw_hash_key_new(), b = pw_hash_key_new();
+    ck_assert_mem_ne(&a, &b, sizeof a);
+    ck_assert(pw_hash_keyed(&a, "name", 4) == pw_hash_keyed(&a, "name", 4));
+    ck_assert(pw_hash_keyed(&a, "name", 4) != pw_hash_keyed(&b, "name", 4));
+    ck_assert(pw_hash_keyed(&a, "name", 4) != pw_hash_keyed(&a, "nams", 4));
+}
+END_TEST
+
 static void add(Suite *s, const char *name, const TTest *const *tests)
 {
     TCase *c = tcase_create(name);
@@ -655,6 +707,7 @@ static Suite *suite(void)
         options_interface, options_parse, NULL });
     add(s, "example", (const TTest *const[]){ example_parts, example_refused_and_untouched, example_row,
         example_targets, NULL });
+    add(s, "digest", (const TTest *const[]){ digests_known_answers, digests_only_in_their_form, keyed_hashes, NULL });
     return s;
 }
 
