@@ -30,7 +30,8 @@ typedef pwy_status (*pwy_decoder_fn)(const char *name, const void *data, int64_t
                                      const char *part, void *user);
 
 /** A context. Options: `kernels` (text: reference, blas, avx2 or avx512, as this build and processor have them; default
- *  the environment's PATHWAYS_KERNELS, else the best here; another name: PWY_E_ARGUMENT that lists them), `threads`
+ *  the environment's PATHWAYS_KERNELS, else the best here; one that this processor lacks: PWY_E_UNSUPPORTED, another
+ *  name: PWY_E_ARGUMENT; both list them), `threads`
  *  (1 .. 1024, default 1; for trainers that do not say their own). NULL: defaults. Every constructor that takes a
  *  context takes NULL for a private default one. @since 0.1 */
 PWY_API pwy_status pwy_context_new(const pwy_options *options, pwy_context **out);

@@ -40,6 +40,16 @@ static const struct pw_kern *by_name(const char *name)
     return NULL;
 }
 
+/* Whether some build has kernels of that name: then it is the processor that cannot, not the name that is wrong. */
+static bool known(const char *name)
+{
+    static const char *const names[] = { "reference", "blas", "avx2", "avx512", NULL };
+    int i = 0;
+    while (names[i] != NULL && strcmp(names[i], name) != 0)
+        i++;
+    return names[i] != NULL;
+}
+
 static pwy_status fail_name(const char *name, const char *where)
 {
     char names[128] = "";
@@ -47,8 +57,8 @@ static pwy_status fail_name(const char *name, const char *where)
         size_t len = strlen(names);
         snprintf(names + len, sizeof names - len, "%s%s", len > 0 ? ", " : "", (*all)->name);
     }
-    return pw_fail(PWY_E_ARGUMENT, "%s '%s': no such kernels here; this build and processor have %s", where, name,
-                   names);
+    return pw_fail(known(name) ? PWY_E_UNSUPPORTED : PWY_E_ARGUMENT,
+                   "%s '%s': no such kernels here; this build and processor have %s", where, name, names);
 }
 
 pwy_status pw_kern_choose(const char *force, const struct pw_kern **out)

@@ -88,8 +88,10 @@ pwy_status pw_model_json(const pwy_model *m, struct pw_buf *out)
     PW_NEED(line = pw_node_new(PW_MAP));
     PW_TRY(end_line(line, model_fields(m, line), out));
     for (int i = 0; i < m->registry->n; i++) {
+        struct pw_net *net;
+        PW_TRY(pw_net_open(m, i, &net));
         PW_NEED(line = pw_node_new(PW_MAP));
-        PW_TRY(end_line(line, task_fields(pw_net_at(m, i), line), out));
+        PW_TRY(end_line(line, task_fields(net, line), out));
     }
     for (int l = 0; l < m->shape.layers; l++) {
         PW_NEED(line = pw_node_new(PW_MAP));

@@ -29,7 +29,7 @@ static int32_t draw(const struct writer *w, int n, real *logits, int64_t positio
 static pwy_status choose(struct writer *w, const real *h, int64_t position, int32_t *id)
 {
     int vocab = (int)w->m->shape.vocab;
-    struct pw_product p = {false, false, 1, vocab, (int)w->m->shape.d, h, (int)w->m->shape.d, w->m->embed_t, vocab, 0,
+    struct pw_product p = {false, false, 1, vocab, (int)w->m->shape.d, h, (int)w->m->shape.d, pw_embed_t(w->m), vocab, 0,
                            w->logits, vocab};
     PW_TRY(pw_products(w->x, &p, 1));
     *id = w->how->temperature > 0 ? draw(w, vocab, w->logits, position) : most_likely(vocab, w->logits);

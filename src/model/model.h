@@ -32,6 +32,7 @@ struct pw_net {
 /* Running text goes on: its part is what is written, and goes through no sense. */
 static inline bool pw_streams(const struct pw_net *net) { return net->writes && net->task->target == NULL; }
 
+struct pw_nets;
 struct pwy_model {
     int count;                                      /* atomic references */
     pwy_context *ctx;
@@ -40,16 +41,13 @@ struct pwy_model {
     struct pw_shape shape;
     struct pw_params *params;
     struct pw_trunk *trunk;
-    struct pw_net *net;                             /* [registry->n] */
+    struct pw_nets *nets;                           /* of every task, opened when first asked for */
     struct pw_param *embed;                         /* (vocab, d), tied to the writing head; NULL: no text */
-    real *embed_t;                                  /* (d, vocab) for writing at inference; NULL: no task writes */
     struct pw_mapping file; void *memory;           /* what borrowed weights lie in */
     int64_t trunk_fixed, expert_size, total;   /* parameters: of the trunk without experts, of one expert, of all */
     struct pw_node *run;                            /* how it was trained: steps, plan, seed; NULL */
 };
 
-/* A task's part of the network, by the task's index. */
-static inline struct pw_net *pw_net_at(const pwy_model *m, int64_t task) { return &m->net[task]; }
 pwy_model *pw_model_hold(pwy_model *m);
 void pw_model_release(pwy_model *m);                                 /* NULL allowed */
 /* Looks through the training data: targets, tokenizer, the senses' constants; then declares every parameter. Holds the
@@ -59,12 +57,20 @@ pwy_status pw_model_build(pwy_registry *registry, const struct pw_node *options,
    task -> part -> map). */
 pwy_status pw_model_assemble(pwy_model *m, const struct pw_node *senses);
 pwy_status pw_model_make(pwy_context *ctx, pwy_model **out);         /* empty, counted once */
-pwy_status pw_nets_open(pwy_model *m);                               /* the senses of every task, opened */
 pwy_status pw_model_declare(pwy_model *m);   /* every parameter, when the senses are fitted or loaded */
-pwy_status pw_senses_to_node(const pwy_model *m, struct pw_node **out);
 extern const struct pw_option pw_shape_options[];
 pwy_status pw_shape_to_node(const struct pw_shape *s, struct pw_node **out);
-pwy_status pw_model_net(const pwy_model *m, const char *task, struct pw_net **out);
+pwy_status pw_model_net(const pwy_model *m, const char *task, struct pw_net **out);      /* by name, opened */
+
+/* net.c: a net is opened by whoever first asks for it, once, on any thread; what a model has opened stays. */
+pwy_status pw_net_open(const pwy_model *m, int64_t task, struct pw_net **out);     /* by the task's index */
+struct pw_net *pw_net_at(const pwy_model *m, int64_t task);          /* NULL: not opened yet */
+const real *pw_embed_t(const pwy_model *m);   /* (d, vocab) for writing at inference; NULL: no net that writes is open */
+pwy_status pw_nets_make(pwy_model *m, const struct pw_node *saved);  /* saved: what the senses kept; NULL: to be fitted */
+pwy_status pw_nets_fit_open(pwy_model *m);                           /* all, their senses not fitted yet */
+pwy_status pw_nets_declare(pwy_model *m);                            /* the parameters of those that are open */
+void pw_nets_free(struct pw_nets *nets);
+pwy_status pw_senses_to_node(const pwy_model *m, struct pw_node **out);
 pwy_status pw_model_json(const pwy_model *m, struct pw_buf *out);    /* describe.c */
 
 /* --- a batch --- */

@@ -124,17 +124,21 @@ static pwy_status make_engine(struct pwy_trainer *t)
     return PWY_OK;
 }
 
-static pwy_status check_sources(const pwy_registry *r)
+static pwy_status open_tasks(const pwy_model *m)
 {
-    for (int i = 0; i < r->n; i++)
-        if (pw_registry_at(r, i)->source[PWY_TRAIN] == NULL || pw_registry_at(r, i)->source[PWY_TRAIN]->n == 0)
-            return pw_fail(PWY_E_STATE, "task '%s' has no training rows", pw_registry_at(r, i)->name);
+    for (int i = 0; i < m->registry->n; i++) {
+        const struct pwy_task *task = pw_registry_at(m->registry, i);
+        struct pw_net *net;
+        if (task->source[PWY_TRAIN] == NULL || task->source[PWY_TRAIN]->n == 0)
+            return pw_fail(PWY_E_STATE, "task '%s' has no training rows", task->name);
+        PW_TRY(pw_net_open(m, i, &net));
+    }
     return PWY_OK;
 }
 
 static pwy_status begin(struct pwy_trainer *t, const struct pw_node *options)
 {
-    PW_TRY(check_sources(t->model->registry));
+    PW_TRY(open_tasks(t->model));
     PW_TRY(read_options(t, options));
     PW_TRY(make_rows(t));
     PW_TRY(make_engine(t));

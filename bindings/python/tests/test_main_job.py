@@ -154,6 +154,8 @@ class Runs(Case):
         self.model.predict("spam", "cash")
 
     def test_interrupt_stops_cleanly(self):
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)      # in the background it is ignored
+        self.addCleanup(signal.signal, signal.SIGINT, before)
         timer = threading.Timer(.3, os.kill, (os.getpid(), signal.SIGINT))
         timer.start()
         with self.assertRaises(KeyboardInterrupt):

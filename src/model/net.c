@@ -1,0 +1,287 @@
+/* A task's own part of the network: its senses, opened and declared when first asked for. */
+#include "model/model.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+
+struct pw_nets {
+    pthread_mutex_t lock;               /* held while a net is opened: any session may be the first to ask */
+    struct pw_net **net; int n;         /* [n], NULL: not opened yet */
+    struct pw_node *saved;              /* what a file says of the senses: task -> part -> map; NULL: they are fitted */
+    real *embed_t;                      /* (d, vocab) for writing at inference; made with the first net that writes */
+};
+
+/* --- senses --- */
+
+static pwy_status open_sense(const pwy_model *m, struct pw_net *net, int part)
+{
+    const struct pw_task_part *what = &net->task->parts[part];
+    struct pw_sense *s = &net->sense[part];
+    s->params = m->params;
+    s->tok = m->tok;
+    s->d = (int)m->shape.d;
+    s->kind = net->task->head->name;
+    s->outputs = net->outputs;
+    PW_NEED(s->own = pw_printf("task/%s/%s", net->task->name, what->name));
+    s->ops = pw_sense_find(what->sense);
+    if (s->ops == NULL)
+        return pw_fail(PWY_E_UNSUPPORTED, "part '%s': this build has no sense '%s'", what->name, what->sense);
+    return s->ops->open(s, what->options);
+}
+
+static pwy_status open_senses(const pwy_model *m, struct pw_net *net, struct pwy_task *t)
+{
+    net->task = t;
+    net->writes = !t->head->reads_out;
+    net->outputs = net->writes ? 0 : t->head->outputs(t);
+    net->n_parts = t->n_parts;
+    PW_NEED(net->sense = pw_calloc((size_t)t->n_parts, sizeof *net->sense));
+    PW_NEED(net->wide_table = pw_calloc((size_t)t->n_parts, sizeof *net->wide_table));
+    PW_NEED(net->wide_dense = pw_calloc((size_t)t->n_parts, sizeof *net->wide_dense));
+    for (int p = 0; p < t->n_parts; p++)
+        if (open_sense(m, net, p) != PWY_OK) return pw_fail_task(t->name);
+    return PWY_OK;
+}
+
+
+/* --- parameters --- */
+
+static pwy_status declare_wide(const pwy_model *m, struct pw_net *net, int part)
+{
+    struct pw_sense *s = &net->sense[part];
+    const int64_t c = net->outputs;
+    if (s->wide_rows > 0) {
+        PW_TRY(pw_param_declare(m->params, PW_TABLE, PW_ZEROS, 0, 2, PW_SHAPE(s->wide_rows, c), &net->wide_table[part],
+                                "%s/wide", s->own));
+        net->wide_table[part]->lr_scale = 5;
+    }
+    if (s->wide_dense > 0)
+        PW_TRY(pw_param_declare(m->params, PW_MATRIX, PW_ZEROS, 0, 2, PW_SHAPE(s->wide_dense, c),
+                                &net->wide_dense[part], "%s/wide_dense", s->own));
+    net->wide = net->wide || s->wide_rows > 0 || s->wide_dense > 0 || s->wide_logits;
+    return PWY_OK;
+}
+
+static pwy_status declare_head(const pwy_model *m, struct pw_net *net)
+{
+    const char *name = net->task->name;
+    const int64_t width = 2 * m->shape.d, c = net->outputs;
+    bool bias = false;
+    PW_TRY(pw_param_declare(m->params, PW_VECTOR, PW_ONES, 0, 1, PW_SHAPE(width), &net->norm_w, "task/%s/norm.w",
+                            name));
+    PW_TRY(pw_param_declare(m->params, PW_VECTOR, PW_ZEROS, 0, 1, PW_SHAPE(width), &net->norm_b, "task/%s/norm.b",
+                            name));
+    PW_TRY(pw_param_declare(m->params, PW_MATRIX, PW_NORMAL, .1 / sqrt((double)width), 2, PW_SHAPE(width, c),
+                            &net->head_w, "task/%s/head.w", name));
+    PW_TRY(pw_param_declare(m->params, PW_VECTOR, PW_ZEROS, 0, 1, PW_SHAPE(c), &net->head_b, "task/%s/head.b", name));
+    for (int p = 0; p < net->n_parts; p++) {
+        PW_TRY(declare_wide(m, net, p));
+        bias = bias || net->wide_table[p] != NULL || net->wide_dense[p] != NULL;
+    }
+    if (!bias) return PWY_OK;
+    return pw_param_declare(m->params, PW_VECTOR, PW_ZEROS, 0, 1, PW_SHAPE(c), &net->wide_bias, "task/%s/wide.b", name);
+}
+
+static pwy_status declare_net(const pwy_model *m, struct pw_net *net)
+{
+    PW_TRY(pw_param_declare(m->params, PW_VECTOR, PW_NORMAL, .5, 2, PW_SHAPE(1, m->shape.d), &net->token,
+                            "task/%s/token", net->task->name));
+    for (int p = 0; p < net->n_parts && !pw_streams(net); p++) PW_TRY(net->sense[p].ops->declare(&net->sense[p]));
+    return net->writes ? PWY_OK : declare_head(m, net);
+}
+
+/* --- counting --- */
+
+static bool starts(const char *name, const char *prefix, size_t len)
+{
+    return strncmp(name, prefix, len) == 0 && (name[len] == '/' || name[len] == '.');
+}
+
+/* Whether an answer of this net reads the whole of p: its own, or its senses' shared ones; tables are counted by the
+   row. */
+static bool reads_whole(const struct pwy_model *m, const struct pw_net *net, const struct pw_param *p)
+{
+    char own[512];
+    int len = snprintf(own, sizeof own, "task/%s", net->task->name);
+    if (p->kind == PW_TABLE || p == m->embed) return false;
+    if (starts(p->name, own, (size_t)len)) return true;
+    for (int i = 0; i < net->n_parts; i++)
+        if (starts(p->name, net->sense[i].ops->name, strlen(net->sense[i].ops->name))) return true;
+    return false;
+}
+
+static void count_own(const pwy_model *m, struct pw_net *net)
+{
+    for (int i = 0; i < m->params->n; i++)
+        if (reads_whole(m, net, m->params->list[i])) net->own_fixed += m->params->list[i]->n;
+    if (net->writes && m->embed != NULL) net->own_fixed += m->embed->n;
+}
+
+/* --- opening --- */
+
+static void free_net(struct pw_net *net)
+{
+    for (int p = 0; net->sense != NULL && p < net->n_parts; p++) {
+        struct pw_sense *s = &net->sense[p];
+        if (s->ops != NULL) s->ops->close(s);
+        free(s->own);
+    }
+    free(net->sense);
+    free(net->wide_table);
+    free(net->wide_dense);
+    free(net);
+}
+
+static pwy_status make_net(const pwy_model *m, int task, struct pw_net **out)
+{
+    struct pw_net *net;
+    PW_NEED(net = pw_calloc(1, sizeof *net));
+    pwy_status status = open_senses(m, net, pw_registry_at(m->registry, task));
+    if (status == PWY_OK) *out = net;
+    else free_net(net);
+    return status;
+}
+
+static pwy_status load_senses(struct pw_net *net, const struct pw_node *saved)
+{
+    const struct pw_node *of_task = pw_node_get(saved, net->task->name);
+    for (int p = 0; p < net->n_parts; p++) {
+        struct pw_sense *s = &net->sense[p];
+        const struct pw_node *of_part = pw_node_get(of_task, net->task->parts[p].name);
+        if (s->ops->load != NULL) PW_TRY(s->ops->load(s, of_part));
+    }
+    return PWY_OK;
+}
+
+/* The embedding with lanes over the vocabulary, for writing one row at a time. */
+static pwy_status transpose_embedding(const pwy_model *m)
+{
+    const int64_t v = m->shape.vocab, d = m->shape.d;
+    real *turned;
+    if (m->nets->embed_t != NULL) return PWY_OK;
+    PW_NEED(turned = pw_calloc((size_t)(v * d), sizeof *turned));
+    for (int64_t i = 0; i < v; i++)
+        for (int64_t j = 0; j < d; j++) turned[j * v + i] = m->embed->w[i * d + j];
+    m->nets->embed_t = turned;
+    return PWY_OK;
+}
+
+static pwy_status declare_and_count(const pwy_model *m, struct pw_net *net)
+{
+    PW_TRY(declare_net(m, net));
+    count_own(m, net);
+    return net->writes ? transpose_embedding(m) : PWY_OK;
+}
+
+static pwy_status load_net(const pwy_model *m, int task)
+{
+    struct pw_net *net;
+    PW_TRY(make_net(m, task, &net));
+    pwy_status status = load_senses(net, m->nets->saved);
+    if (status == PWY_OK) status = declare_and_count(m, net);
+    if (status == PWY_OK) __atomic_store_n(&m->nets->net[task], net, __ATOMIC_RELEASE);
+    else free_net(net);
+    return status == PWY_OK ? PWY_OK : pw_fail_task(pw_registry_at(m->registry, task)->name);
+}
+
+struct pw_net *pw_net_at(const pwy_model *m, int64_t task)
+{
+    return __atomic_load_n(&m->nets->net[task], __ATOMIC_ACQUIRE);
+}
+
+pwy_status pw_net_open(const pwy_model *m, int64_t task, struct pw_net **out)
+{
+    struct pw_net *net = pw_net_at(m, task);
+    pwy_status status = PWY_OK;
+    if (net == NULL) {
+        pthread_mutex_lock(&m->nets->lock);
+        if (m->nets->net[task] == NULL) status = load_net(m, (int)task);
+        net = m->nets->net[task];
+        pthread_mutex_unlock(&m->nets->lock);
+    }
+    PW_TRY(status);
+    *out = net;
+    return PWY_OK;
+}
+
+const real *pw_embed_t(const pwy_model *m)
+{
+    return m->nets->embed_t;
+}
+
+pwy_status pw_nets_make(pwy_model *m, const struct pw_node *saved)
+{
+    struct pw_nets *nets;
+    PW_NEED(m->nets = nets = pw_calloc(1, sizeof *nets));
+    pthread_mutex_init(&nets->lock, NULL);
+    nets->n = m->registry->n;
+    PW_NEED(nets->net = pw_calloc((size_t)nets->n + 1, sizeof(struct pw_net *)));
+    if (saved != NULL) PW_NEED(nets->saved = pw_node_copy(saved));
+    return PWY_OK;
+}
+
+pwy_status pw_nets_fit_open(pwy_model *m)
+{
+    for (int i = 0; i < m->nets->n; i++) PW_TRY(make_net(m, i, &m->nets->net[i]));
+    return PWY_OK;
+}
+
+pwy_status pw_nets_declare(pwy_model *m)
+{
+    for (int i = 0; i < m->nets->n; i++)
+        if (m->nets->net[i] != NULL && declare_and_count(m, m->nets->net[i]) != PWY_OK)
+            return pw_fail_task(m->nets->net[i]->task->name);
+    return PWY_OK;
+}
+
+void pw_nets_free(struct pw_nets *nets)
+{
+    if (nets == NULL) return;
+    for (int i = 0; nets->net != NULL && i < nets->n; i++)
+        if (nets->net[i] != NULL) free_net(nets->net[i]);
+    pthread_mutex_destroy(&nets->lock);
+    pw_node_free(nets->saved);
+    free(nets->embed_t);
+    free(nets->net);
+    free(nets);
+}
+
+/* --- what the senses keep --- */
+
+static pwy_status save_sense(const struct pw_sense *s, const char *part, struct pw_node *of_task)
+{
+    struct pw_node *own;
+    PW_TRY(pw_node_put_new(of_task, part, PW_MAP, &own));
+    return s->ops->save == NULL ? PWY_OK : s->ops->save(s, own);
+}
+
+static pwy_status save_net(const struct pw_net *net, struct pw_node *into)
+{
+    struct pw_node *of_task;
+    PW_TRY(pw_node_put_new(into, net->task->name, PW_MAP, &of_task));
+    for (int p = 0; p < net->n_parts; p++) PW_TRY(save_sense(&net->sense[p], net->task->parts[p].name, of_task));
+    return PWY_OK;
+}
+
+/* A net that is not open is as it was saved. */
+static pwy_status save_task(const pwy_model *m, int task, struct pw_node *into)
+{
+    const char *name = pw_registry_at(m->registry, task)->name;
+    const struct pw_net *net = pw_net_at(m, task);
+    return net != NULL ? save_net(net, into) : pw_node_put_copy(into, name, pw_node_get(m->nets->saved, name));
+}
+
+pwy_status pw_senses_to_node(const pwy_model *m, struct pw_node **out)
+{
+    struct pw_node *all;
+    PW_NEED(all = pw_node_new(PW_MAP));
+    for (int i = 0; i < m->registry->n; i++) {
+        pwy_status status = save_task(m, i, all);
+        if (status == PWY_OK) continue;
+        pw_node_free(all);
+        return status;
+    }
+    *out = all;
+    return PWY_OK;
+}
