@@ -49,6 +49,14 @@ static inline struct pw_param *matrix(struct rig *r, const char *name, int rank,
     return p;
 }
 
+/* All rows may choose among all experts. */
+static inline pwy_status route_all(struct pw_exec *x, const struct pw_router_config *c, int rows, const real *logits,
+                                   double *load, struct pw_routes **out)
+{
+    struct pw_segment all = {.rows = rows, .n = c->experts};
+    return pw_route(x, c, 1, &all, logits, load, out);
+}
+
 /* A trunk with a router that decides clearly. */
 static inline void rig_trunk(struct rig *r, const struct pw_trunk_config *c)
 {

@@ -7,7 +7,7 @@
 static struct pw_routes *decide(struct rig *r, const struct pw_router_config *c, int n, const real *logits)
 {
     struct pw_routes *out = NULL;
-    ck_assert_int_eq(pw_route(&r->x, c, n, logits, NULL, &out), PWY_OK);
+    ck_assert_int_eq(route_all(&r->x, c, n, logits, NULL, &out), PWY_OK);
     ck_assert_ptr_nonnull(out);
     return out;
 }
@@ -55,6 +55,7 @@ START_TEST(the_sort_is_stable_and_whole)
     rig_open(&r, 2, true);
     const struct pw_routes *out = decide(&r, &c, T, logits);
     ck_assert_int_eq(out->start[0], 0);
+    ck_assert_int_eq(out->n_present, E);
     ck_assert_int_eq(out->start[E], T * K);
     for (int i = 0; i < T * K; i++) {
         int32_t e = out->expert[i], s = out->slot[i];
@@ -77,12 +78,12 @@ START_TEST(loads_move_in_training_alone)
     double load[] = {.5, .5};
     struct pw_routes *out;
     rig_open(&r, 1, true);
-    ck_assert_int_eq(pw_route(&r.x, &c, 2, logits, load, &out), PWY_OK);
+    ck_assert_int_eq(route_all(&r.x, &c, 2, logits, load, &out), PWY_OK);
     ck_assert_double_eq_tol(load[0], .625, 1e-12);
     ck_assert_double_eq_tol(load[1], .375, 1e-12);
     ck_assert_double_eq_tol(out->balance_loss, 2 * (.625 * .731058578 + .375 * .268941421), 1e-6);
     r.x.train = false;
-    ck_assert_int_eq(pw_route(&r.x, &c, 2, logits, load, &out), PWY_OK);
+    ck_assert_int_eq(route_all(&r.x, &c, 2, logits, load, &out), PWY_OK);
     ck_assert_double_eq_tol(load[0], .625, 1e-12);
     ck_assert_ptr_null(out->lse);
     rig_close(&r);
@@ -101,7 +102,7 @@ START_TEST(logits_that_are_no_numbers_are_refused)
         struct pw_routes *out = (struct pw_routes *)&r;
         real kept = logits[201 * 4 + 2];
         logits[201 * 4 + 2] = bad[i];
-        ck_assert_int_eq(pw_route(&r.x, &c, 300, logits, load, &out), PWY_E_DATA);
+        ck_assert_int_eq(route_all(&r.x, &c, 300, logits, load, &out), PWY_E_DATA);
         ck_assert_ptr_nonnull(strstr(pwy_error_message(), "row 201"));
         ck_assert_ptr_nonnull(strstr(pwy_error_message(), "expert 2"));
         ck_assert_ptr_eq(out, &r);
@@ -124,8 +125,9 @@ START_TEST(no_token_and_one_token)
     real logits[] = {3, 1, 2, 0}, none[1] = {0};
     struct pw_routes *out;
     rig_open(&r, 2, true);
-    ck_assert_int_eq(pw_route(&r.x, &c, 0, none, load, &out), PWY_OK);
-    ck_assert_int_eq(out->start[4], 0);
+    ck_assert_int_eq(route_all(&r.x, &c, 0, none, load, &out), PWY_OK);
+    ck_assert_int_eq(out->n_present, 0);
+    ck_assert_int_eq(out->start[0], 0);
     ck_assert_double_eq(out->balance_loss, 0);
     ck_assert_double_eq(load[0], .25);
     ck_assert_int_eq(pw_experts(&r.x, out, 8, 8, none, &w, &w, none, &keep), PWY_OK);
@@ -181,6 +183,110 @@ START_TEST(jitter_is_of_training_and_of_the_step)
     b = decide(&r, &plain, T, logits);
     ck_assert(same(a->gate, b->gate, T * 4));
     free(logits);
+    rig_close(&r);
+}
+END_TEST
+
+/* --- candidates --- */
+
+/* Rows choose among their segment's list alone, as a router of that many experts would: the same gates and losses'
+   inputs, ids of the list. */
+START_TEST(candidates_are_a_smaller_router)
+{
+    enum { T = 300, E = 1000, N = 5 };
+    const int32_t list[N] = {3, 77, 78, 500, 999};
+    struct rig r;
+    struct pw_router_config big = {.experts = E, .topk = 2, .renormalise = true, .balance = .1, .zloss = .1},
+                            small = big;
+    struct pw_segment some = {.rows = T, .n = N, .expert = list};
+    real *logits = numbers(1, T * N, 1), *dgate = numbers(2, T * 2, 1), da[T * N], db[T * N];
+    struct pw_routes *a, *b;
+    small.experts = N;
+    rig_open(&r, 2, true);
+    size_t mark = pw_arena_mark(r.x.arena);
+    ck_assert_int_eq(pw_route(&r.x, &big, 1, &some, logits, NULL, &a), PWY_OK);
+    size_t used = pw_arena_mark(r.x.arena) - mark;
+    ck_assert_int_eq(route_all(&r.x, &small, T, logits, NULL, &b), PWY_OK);
+    ck_assert(used < T * N * 16 + 2 * E * 4 + T * 100);
+    ck_assert(same(a->gate, b->gate, T * 2));
+    for (int i = 0; i < T * 2; i++) {
+        ck_assert_int_eq(a->expert[i], list[b->expert[i]]);
+        ck_assert_int_eq(a->slot[i], b->slot[i]);
+    }
+    ck_assert_int_eq(a->n_present, b->n_present);
+    for (int i = 0; i < a->n_present; i++) ck_assert_int_eq(a->present[i], list[b->present[i]]);
+    ck_assert_double_eq_tol(a->balance_loss, b->balance_loss, 1e-9);
+    ck_assert_double_eq(a->z_loss, b->z_loss);
+    ck_assert_int_eq(pw_route_back(&r.x, &big, a, NULL, dgate, 1, da), PWY_OK);
+    ck_assert_int_eq(pw_route_back(&r.x, &small, b, NULL, dgate, 1, db), PWY_OK);
+    for (int i = 0; i < T * N; i++) ck_assert_float_eq_tol(da[i], db[i], 1e-7);
+    free(logits);
+    free(dgate);
+    rig_close(&r);
+}
+END_TEST
+
+/* Segments with lists of their own, one of all: the sorted order is whole and by expert, and a segment's choices are
+   what they are without the others. */
+START_TEST(segments_stand_beside_each_other)
+{
+    enum { E = 12 };
+    const int32_t one[] = {7, 9, 11}, two[] = {0, 7};
+    const struct pw_segment all[] = {{150, 3, one}, {0, 2, two}, {9, E, NULL}, {1, 2, two}, {140, 2, two}};
+    struct pw_router_config c = {.experts = E, .topk = 2, .balance = 1, .load_memory = .9};
+    struct rig r;
+    double load[E];
+    for (int e = 0; e < E; e++) load[e] = 1.0 / E;
+    real *logits = numbers(1, (size_t)pw_segments_size(5, all), 1);
+    struct pw_routes *whole, *part;
+    rig_open(&r, 2, true);
+    ck_assert_int_eq(pw_segments_size(5, all), 450 + 9 * E + 2 + 280);
+    ck_assert_int_eq(pw_route(&r.x, &c, 5, all, logits, load, &whole), PWY_OK);
+    ck_assert_int_eq(whole->n_tokens, 300);
+    ck_assert_int_eq(whole->start[whole->n_present], 600);
+    for (int i = 0, row = 0; i < whole->n_present; i++) {
+        if (i > 0) ck_assert_int_lt(whole->present[i - 1], whole->present[i]);
+        for (; row < whole->start[i + 1]; row++) {
+            int t = whole->token[row], e = whole->present[i];
+            ck_assert(row == whole->start[i] || whole->token[row - 1] < t);
+            ck_assert((whole->expert[2 * t] == e && whole->slot[2 * t] == row)
+                      || (whole->expert[2 * t + 1] == e && whole->slot[2 * t + 1] == row));
+        }
+    }
+    size_t at = 0;
+    for (int s = 0, row = 0; s < 5; at += (size_t)(all[s].rows * all[s].n), row += all[s].rows, s++) {
+        ck_assert_int_eq(pw_route(&r.x, &c, 1, &all[s], logits + at, NULL, &part), PWY_OK);
+        ck_assert(memcmp(part->expert, whole->expert + 2 * row, (size_t)all[s].rows * 2 * sizeof(int32_t)) == 0);
+        ck_assert(same(part->gate, whole->gate + 2 * row, (size_t)all[s].rows * 2));
+        ck_assert(same(part->prob, whole->prob + at, (size_t)(all[s].rows * all[s].n)));
+    }
+    double sum = 0;
+    for (int e = 0; e < E; e++) sum += load[e];
+    ck_assert_double_eq_tol(sum, 1, 1e-12);
+    free(logits);
+    rig_close(&r);
+}
+END_TEST
+
+START_TEST(lists_that_cannot_be_are_refused)
+{
+    const int32_t twice[] = {1, 1}, down[] = {2, 1}, far[] = {1, 4}, below[] = {-1, 2};
+    const struct { struct pw_segment s; const char *says; } bad[] = {
+        {{3, 0, twice}, "has 0 candidate experts"}, {{3, 1, twice}, "topk is 2, but segment 0 has 1 candidate"},
+        {{3, 2, twice}, "expert 1 after 1"}, {{3, 2, down}, "must ascend"}, {{3, 2, far}, "expert 4 of 4"},
+        {{3, 2, below}, "expert -1 of 4"}, {{3, 3, NULL}, "has no list and n 3"}, {{-1, 2, far}, "-1 rows"}};
+    struct pw_router_config c = {.experts = 4, .topk = 2};
+    struct pw_routes *out = NULL;
+    real logits[12] = {0};
+    struct rig r;
+    rig_open(&r, 1, true);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_int_eq(pw_route(&r.x, &c, 1, &bad[i].s, logits, NULL, &out), PWY_E_ARGUMENT);
+        ck_assert_msg(strstr(pwy_error_message(), bad[i].says) != NULL, "%s", pwy_error_message());
+        ck_assert_ptr_null(out);
+    }
+    ck_assert_int_eq(pw_route(&r.x, &c, 0, NULL, logits, NULL, &out), PWY_OK);
+    ck_assert_int_eq(out->n_tokens, 0);
     rig_close(&r);
 }
 END_TEST
@@ -296,7 +402,8 @@ START_TEST(experts_that_sleep_are_not_read)
         snprintf(name, sizeof name, "trunk.%d.experts.w2", l);
         struct pw_param *p = pw_params_find(r.set, name);
         for (int e = 0; e < 64; e++) {
-            if (routes[l]->start[e] < routes[l]->start[e + 1]) continue;
+            int first;
+            if (pw_routes_rows(routes[l], e, &first) > 0) continue;
             for (int64_t i = 0; i < p->n / 64; i++) p->w[e * (p->n / 64) + i] = NAN;
             asleep++;
         }
@@ -565,6 +672,9 @@ static void add_router(Suite *s)
     tcase_add_test(c, logits_that_are_no_numbers_are_refused);
     tcase_add_test(c, no_token_and_one_token);
     tcase_add_test(c, shuffling_moves_every_choice);
+    tcase_add_test(c, candidates_are_a_smaller_router);
+    tcase_add_test(c, segments_stand_beside_each_other);
+    tcase_add_test(c, lists_that_cannot_be_are_refused);
     tcase_add_test(c, jitter_is_of_training_and_of_the_step);
     tcase_add_test(c, router_options);
     tcase_add_test(c, router_routes_and_counts);

@@ -45,14 +45,18 @@ static void check_param(loss_fn loss, void *arg, struct pw_param *p)
 
 /* --- the router alone --- */
 
-struct routing { struct rig rig; struct pw_router_config c; int tokens; real *logits, *weight; double *load, *load0; };
+struct routing {
+    struct rig rig; struct pw_router_config c;
+    int n_segments; const struct pw_segment *segment;
+    real *logits, *weight; double *load, *load0;
+};
 
 static struct pw_routes *route_again(struct routing *s)
 {
     struct pw_routes *r;
     pw_arena_reset(s->rig.x.arena);
     if (s->load != NULL) memcpy(s->load, s->load0, (size_t)s->c.experts * sizeof *s->load);
-    ck_assert_int_eq(pw_route(&s->rig.x, &s->c, s->tokens, s->logits, s->load, &r), PWY_OK);
+    ck_assert_int_eq(pw_route(&s->rig.x, &s->c, s->n_segments, s->segment, s->logits, s->load, &r), PWY_OK);
     return r;
 }
 
@@ -61,28 +65,36 @@ static double routing_loss(void *arg)
     struct routing *s = arg;
     const struct pw_routes *r = route_again(s);
     double sum = r->balance_loss + r->z_loss;
-    for (int i = 0; i < s->tokens * s->c.topk; i++) sum += r->gate[i] * s->weight[i];
+    for (int i = 0; i < r->n_pairs; i++) sum += r->gate[i] * s->weight[i];
     return sum;
 }
 
-static void check_routing(struct pw_router_config c)
+static void check_segments(struct pw_router_config c, int n_segments, const struct pw_segment *segment)
 {
-    struct routing s = {.c = c, .tokens = 9};
+    struct routing s = {.c = c, .n_segments = n_segments, .segment = segment};
     double load[8], load0[8] = {.3, .05, .1, .15, .1, .1, .1, .1};
-    size_t n = (size_t)(s.tokens * c.experts);
+    size_t n = (size_t)pw_segments_size(n_segments, segment);
     real *dlogits = numbers(0, n, 1);
     rig_open(&s.rig, 1, true);
     s.logits = numbers(1, n, 1);
-    s.weight = numbers(2, (size_t)(s.tokens * c.topk), 1);
     s.load0 = load0;
     s.load = c.load_memory > 0 ? load : NULL;
     const struct pw_routes *r = route_again(&s);
+    s.weight = numbers(2, (size_t)r->n_pairs, 1);
     ck_assert_int_eq(pw_route_back(&s.rig.x, &c, r, s.load, s.weight, 1, dlogits), PWY_OK);
     check_slopes("logits", routing_loss, &s, s.logits, dlogits, (int64_t)n);
     free(dlogits);
     free(s.logits);
     free(s.weight);
     rig_close(&s.rig);
+}
+
+static void check_routing(struct pw_router_config c)
+{
+    const int32_t low[] = {0, 1, 2, 3, 4}, high[] = {3, 4, 5, 6, 7};
+    struct pw_segment all[] = {{9, c.experts, NULL}, {5, 5, low}, {7, 5, high}};
+    check_segments(c, 1, all);
+    if (c.experts == 8 && c.topk <= 5) check_segments(c, 3, all);
 }
 
 START_TEST(router_gradients)
@@ -117,7 +129,7 @@ START_TEST(perfect_balance_is_finite_and_least)
     struct pw_routes *routes;
     rig_open(&r, 1, true);
     for (int i = 0; i < 4; i++) logits[5 * i] = 1e-9;
-    ck_assert_int_eq(pw_route(&r.x, &c, 4, logits, NULL, &routes), PWY_OK);
+    ck_assert_int_eq(route_all(&r.x, &c, 4, logits, NULL, &routes), PWY_OK);
     ck_assert_double_eq_tol(routes->balance_loss, .01, 1e-15);
     ck_assert_int_eq(pw_route_back(&r.x, &c, routes, NULL, dgate, 1, dlogits), PWY_OK);
     for (int i = 0; i < 16; i++) ck_assert(isfinite(dlogits[i]));
@@ -191,7 +203,7 @@ static void check_experts(int topk)
     size_t n = (size_t)(l.rows * l.d);
     real *logits = numbers(5, (size_t)(l.rows * 6), 1), *din = numbers(0, n, 0), *dgate = numbers(0,
                                                                                                   (size_t)(l.rows * topk), 1);
-    ck_assert_int_eq(pw_route(&l.rig.x, &c, l.rows, logits, NULL, &l.r), PWY_OK);
+    ck_assert_int_eq(route_all(&l.rig.x, &c, l.rows, logits, NULL, &l.r), PWY_OK);
     ck_assert_int_eq(pw_experts(&l.rig.x, l.r, l.d, l.f, l.in, l.w13, l.w2, l.out, &keep), PWY_OK);
     ck_assert_int_eq(pw_experts_back(&l.rig.x, l.r, l.d, l.f, keep, l.w13, l.w2, l.dout, din, dgate), PWY_OK);
     check_slopes("in", experts_loss, &l, l.in, din, (int64_t)n);
@@ -242,7 +254,7 @@ START_TEST(experts_gradients_add_up_within_a_step)
     real *once = numbers(0, (size_t)l.w13->n, 0);
     for (int64_t i = 0; i < l.w13->n; i++) l.w13->g[i] = NAN;
     for (int pass = 0; pass < 2; pass++) {
-        ck_assert_int_eq(pw_route(&l.rig.x, &c, l.rows, logits, NULL, &l.r), PWY_OK);
+        ck_assert_int_eq(route_all(&l.rig.x, &c, l.rows, logits, NULL, &l.r), PWY_OK);
         ck_assert_int_eq(pw_experts(&l.rig.x, l.r, l.d, l.f, l.in, l.w13, l.w2, l.out, &keep), PWY_OK);
         ck_assert_int_eq(pw_experts_back(&l.rig.x, l.r, l.d, l.f, keep, l.w13, l.w2, l.dout, din, dgate), PWY_OK);
         if (pass == 0) memcpy(once, l.w13->g, (size_t)l.w13->n * sizeof *once);
@@ -502,7 +514,7 @@ static void check_golden(const json_t *golden)
                                                                                                                (size_t)(t * k), 0);
     ck_assert_int_eq(pw_linear(&rig.x, t, d, e, x, router->w, logits, false), PWY_OK);
     check_tensor(golden, "logits", logits);
-    ck_assert_int_eq(pw_route(&rig.x, &c, t, logits, NULL, &r), PWY_OK);
+    ck_assert_int_eq(route_all(&rig.x, &c, t, logits, NULL, &r), PWY_OK);
     check_gates(golden, r);
     ck_assert_int_eq(pw_experts(&rig.x, r, d, f, x, w13, w2, out, &keep), PWY_OK);
     check_tensor(golden, "out", out);

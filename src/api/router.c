@@ -76,7 +76,8 @@ void pwy_router_free(pwy_router *router)
 static void report(pwy_router *r, int32_t *experts, float *gates)
 {
     size_t pairs = (size_t)r->last->n_tokens * (size_t)r->last->topk;
-    for (int e = 0; e < r->last->experts; e++) r->counts[e] += r->last->start[e + 1] - r->last->start[e];
+    for (int i = 0; i < r->last->n_present; i++)
+        r->counts[r->last->present[i]] += r->last->start[i + 1] - r->last->start[i];
     if (pairs == 0) return;
     memcpy(experts, r->last->expert, pairs * sizeof *experts);
     memcpy(gates, r->last->gate, pairs * sizeof *gates);
@@ -94,8 +95,9 @@ pwy_status pwy_router_route(pwy_router *router, int64_t n, const float *logits, 
     }
     router->x.arena = router->arena[!router->now];
     pw_arena_reset(router->x.arena);
+    struct pw_segment all = {.rows = (int)n, .n = router->config.experts};
     struct pw_routes *routes;
-    PW_TRY(pw_route(&router->x, &router->config, (int)n, logits, NULL, &routes));
+    PW_TRY(pw_route(&router->x, &router->config, 1, &all, logits, NULL, &routes));
     router->now = !router->now;
     router->last = routes;
     report(router, experts, gates);

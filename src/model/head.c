@@ -149,16 +149,18 @@ void pw_group_fuse(const struct pw_group *g, int i, double wide_scale, double tr
 
 /* --- what an answer read --- */
 
+static bool met_by(const struct pw_routes *r, int i, const struct pw_item *item)
+{
+    for (int32_t row = r->start[i]; row < r->start[i + 1]; row++)
+        if (r->token[row] >= item->row && r->token[row] < item->row + item->n_rows) return true;
+    return false;
+}
+
 /* Distinct experts of one layer that the item's rows met. */
 static int64_t experts_met(const struct pw_routes *r, const struct pw_item *item)
 {
     int64_t n = 0;
-    for (int e = 0; e < r->experts; e++) {
-        bool met = false;
-        for (int i = item->row; !met && i < item->row + item->n_rows; i++)
-            for (int k = 0; !met && k < r->topk; k++) met = r->expert[(size_t)i * (size_t)r->topk + (size_t)k] == e;
-        n += met;
-    }
+    for (int i = 0; i < r->n_present; i++) n += met_by(r, i, item);
     return n;
 }
 

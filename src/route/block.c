@@ -57,10 +57,11 @@ static pwy_status close_attention(const struct pw_block *b, struct pw_exec *x, i
 
 static pwy_status route(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k)
 {
+    struct pw_segment all = {.rows = rows, .n = b->c->experts};
     real *logits;
     PW_NEED(logits = pw_take_rows(x, rows, b->c->experts));
     PW_TRY(pw_linear(x, rows, b->c->d, b->c->experts, k->n2, b->gate->w, logits, false));
-    return pw_route(x, &b->router, rows, logits, b->load, &k->routes);
+    return pw_route(x, &b->router, 1, &all, logits, b->load, &k->routes);
 }
 
 /* out += experts or feed-forward, and shared experts, of n2. */
@@ -118,7 +119,7 @@ static pwy_status experts_back(const struct pw_block *b, struct pw_exec *x, int 
 {
     int d = b->c->d, experts = b->c->experts;
     real *dgate, *dlogits;
-    PW_NEED(dgate = pw_take_rows(x, rows, b->router.topk));
+    PW_NEED(dgate = pw_take_rows(x, k->routes->n_pairs, 1));
     PW_NEED(dlogits = pw_take_rows(x, rows, experts));
     PW_TRY(pw_experts_back(x, k->routes, d, b->c->hidden, k->experts, b->w13, b->w2, dout, dn, dgate));
     PW_TRY(pw_route_back(x, &b->router, k->routes, b->load, dgate, 1, dlogits));

@@ -8,7 +8,7 @@
 enum { PIECE = 64 };                    /* rows of one item */
 
 struct pw_experts_keep {
-    real *in, *h, *act, *out;           /* sorted rows: (N, d), (N, 2 f), (N, f), (N, d), N = T k */
+    real *in, *h, *act, *out;           /* sorted rows: (N, d), (N, 2 f), (N, f), (N, d), N = r->n_rows */
 };
 
 struct job {
@@ -17,7 +17,7 @@ struct job {
     int d;
     const real *in;                     /* (N, d) or (T, d) */
     real *out;
-    real *sorted, *dgate;               /* spread alone: (N, d), (T, k) */
+    real *sorted, *dgate;               /* spread alone: (N, d), (pairs) */
 };
 
 static int pieces(int rows)
@@ -35,7 +35,7 @@ static void gather_piece(void *arg, int item, int worker)
 {
     const struct job *j = arg;
     size_t d = (size_t)j->d;
-    int end = piece_end(item, j->r->n_tokens * j->r->topk);
+    int end = piece_end(item, j->r->n_rows);
     (void)worker;
     for (int i = item * PIECE; i < end; i++)
         memcpy(j->out + (size_t)i * d, j->in + (size_t)j->r->token[i] * d, d * sizeof(real));
@@ -46,12 +46,12 @@ static void combine_piece(void *arg, int item, int worker)
 {
     const struct job *j = arg;
     const struct pw_routes *r = j->r;
-    size_t d = (size_t)j->d, k = (size_t)r->topk;
+    size_t d = (size_t)j->d;
     int end = piece_end(item, r->n_tokens);
     (void)worker;
     for (size_t t = (size_t)(item * PIECE); t < (size_t)end; t++)
-        for (size_t i = t * k; i < (t + 1) * k; i++)
-            j->x->kern->axpy(j->d, r->gate[i], j->in + (size_t)r->slot[i] * d, j->out + t * d);
+        for (int32_t i = r->pair[t]; i < r->pair[t + 1]; i++)
+            if (r->slot[i] >= 0) j->x->kern->axpy(j->d, r->gate[i], j->in + (size_t)r->slot[i] * d, j->out + t * d);
 }
 
 /* The gradient of combine: dgate = <dout, sorted row>, then the sorted row becomes gate dout. */
@@ -59,11 +59,13 @@ static void spread_piece(void *arg, int item, int worker)
 {
     const struct job *j = arg;
     const struct pw_routes *r = j->r;
-    size_t d = (size_t)j->d, k = (size_t)r->topk;
+    size_t d = (size_t)j->d;
     int end = piece_end(item, r->n_tokens);
     (void)worker;
     for (size_t t = (size_t)(item * PIECE); t < (size_t)end; t++) {
-        for (size_t i = t * k; i < (t + 1) * k; i++) {
+        for (int32_t i = r->pair[t]; i < r->pair[t + 1]; i++) {
+            j->dgate[i] = 0;
+            if (r->slot[i] < 0) continue;
             real *row = j->sorted + (size_t)r->slot[i] * d;
             j->dgate[i] = j->x->kern->dot(j->d, j->in + t * d, row);
             memcpy(row, j->in + t * d, d * sizeof(real));
@@ -77,12 +79,12 @@ static void collect_piece(void *arg, int item, int worker)
 {
     const struct job *j = arg;
     const struct pw_routes *r = j->r;
-    size_t d = (size_t)j->d, k = (size_t)r->topk;
+    size_t d = (size_t)j->d;
     int end = piece_end(item, r->n_tokens);
     (void)worker;
     for (size_t t = (size_t)(item * PIECE); t < (size_t)end; t++)
-        for (size_t i = t * k; i < (t + 1) * k; i++)
-            j->x->kern->add(j->d, j->in + (size_t)r->slot[i] * d, j->out + t * d);
+        for (int32_t i = r->pair[t]; i < r->pair[t + 1]; i++)
+            if (r->slot[i] >= 0) j->x->kern->add(j->d, j->in + (size_t)r->slot[i] * d, j->out + t * d);
 }
 
 /* A stage's list: forward y = x W, or back dx = dy W^T and W's gradient = or += x^T dy, for the experts that have
@@ -125,11 +127,9 @@ static pwy_status stage_forward(struct pw_exec *x, const struct pw_routes *r, co
     size_t mark = pw_arena_mark(x->arena);
     struct pw_product *list;
     int n = 0;
-    PW_NEED(list = pw_arena_take(x->arena, (size_t)r->experts, sizeof *list));
-    for (int e = 0; e < r->experts; e++) {
-        int first = r->start[e], rows = r->start[e + 1] - first;
-        if (rows > 0) list[n++] = forward_of(s, w, e, first, rows);
-    }
+    PW_NEED(list = pw_arena_take(x->arena, (size_t)r->n_present + 1, sizeof *list));
+    for (int i = 0; i < r->n_present; i++)
+        list[n++] = forward_of(s, w, r->present[i], r->start[i], r->start[i + 1] - r->start[i]);
     PW_TRY(pw_products(x, list, n));
     pw_arena_release(x->arena, mark);
     return PWY_OK;
@@ -140,10 +140,9 @@ static pwy_status stage_back(struct pw_exec *x, const struct pw_routes *r, const
     size_t mark = pw_arena_mark(x->arena);
     struct pw_product *list;
     int n = 0;
-    PW_NEED(list = pw_arena_take(x->arena, (size_t)r->experts * 2, sizeof *list));
-    for (int e = 0; e < r->experts; e++) {
-        int first = r->start[e], rows = r->start[e + 1] - first;
-        if (rows == 0) continue;
+    PW_NEED(list = pw_arena_take(x->arena, (size_t)r->n_present * 2 + 1, sizeof *list));
+    for (int i = 0; i < r->n_present; i++) {
+        int e = r->present[i], first = r->start[i], rows = r->start[i + 1] - first;
         list[n++] = back_of(s, e, first, rows);
         if (pw_trains(s->w)) list[n++] = gradient_of(s, e, first, rows);
     }
@@ -168,7 +167,7 @@ pwy_status pw_experts(struct pw_exec *x, const struct pw_routes *r, int d, int f
                       const struct pw_param *w13, const struct pw_param *w2, real *out, struct pw_experts_keep **keep)
 {
     size_t mark = pw_arena_mark(x->arena);
-    int rows = r->n_tokens * r->topk;
+    int rows = r->n_rows;
     struct pw_experts_keep *k;
     PW_TRY(keep_new(x, rows, d, f, &k));
     struct job gather = {.x = x, .r = r, .d = d, .in = in, .out = k->in};
@@ -191,7 +190,7 @@ pwy_status pw_experts_back(struct pw_exec *x, const struct pw_routes *r, int d, 
                            struct pw_param *w13, struct pw_param *w2, const real *dout, real *din, real *dgate)
 {
     size_t mark = pw_arena_mark(x->arena);
-    int rows = r->n_tokens * r->topk;
+    int rows = r->n_rows;
     real *dact;
     PW_NEED(dact = pw_take_rows(x, rows, f));
     struct job spread = {.x = x, .r = r, .d = d, .in = dout, .sorted = keep->out, .dgate = dgate};

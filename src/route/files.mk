@@ -1,4 +1,5 @@
-route_sources = src/route/route.h src/route/route.c src/route/experts.c src/route/ffn.c src/route/rows.h src/route/rows.c \
+route_sources = src/route/route.h src/route/router.h src/route/policy.h src/route/route.c src/route/choose.c \
+  src/route/sort.c src/route/balance.c src/route/experts.c src/route/ffn.c src/route/rows.h src/route/rows.c \
   src/route/block.h src/route/block.c src/route/trunk.h src/route/trunk.c src/route/cache.c
 pathways_sources += $(route_sources) src/api/router.c
 pathways_double_sources += $(route_sources)

@@ -1,49 +1,16 @@
-/* The router: which k of E experts each token meets, with what gate; the losses that keep them balanced; the record of
-   loads. And the experts themselves: grouped SwiGLU over a counting sort. Formulas: docs/architecture.md. */
+/* The experts that a routing meets: grouped SwiGLU over its sorted order. And the trunk: blocks of attention and
+   experts. Formulas: docs/architecture.md. */
 #ifndef PW_ROUTE_H
 #define PW_ROUTE_H
 #include "nn/nn.h"
+#include "route/router.h"
 
-struct pw_router_config {
-    int experts, topk;
-    bool renormalise;                   /* gates p / sum_S p; false: p. Of one choice always p: 1 would teach nothing */
-    double balance, zloss;              /* weights of the two losses; 0: off */
-    double load_memory;                 /* f as a running mean over steps with this memory (.98), 0: the batch's own */
-    double jitter;                      /* training: logits times U(1 - j, 1 + j); 0: off */
-    uint64_t key;                       /* which router of the model this is: its own jitter and permutation */
-};
-/* topk within 1 .. experts, weights and memory in their ranges: else PWY_E_ARGUMENT that names what is wrong. */
-pwy_status pw_router_check(const struct pw_router_config *c);
-
-/* What one routing decided: (T, k) choices, ascending expert within a token, and the counting sort by expert. All in
-   the arena. */
-struct pw_routes {
-    int n_tokens, experts, topk;
-    int32_t *expert;                    /* (T, k) */
-    real *gate;                         /* (T, k) */
-    real *prob;                         /* (T, E) softmax */
-    real *lse;                          /* (T) log sum exp of the logits; NULL at inference */
-    real *noise;                        /* (T, E) the jitter's factors; NULL: none */
-    int32_t *slot;                      /* (T, k): the row of the sorted order where this pair stands */
-    int32_t *token;                     /* (T k): the token of each sorted row */
-    int32_t *start;                     /* (E + 1): expert e's rows of the sorted order */
-    double balance_loss, z_loss;        /* weighted, mean as in docs; for the report */
-};
-
-/* logits (T, E), NaN or Inf: PWY_E_DATA. load (E): the running share, read and moved in training when load_memory >
-   0, may be NULL. */
-pwy_status pw_route(struct pw_exec *x, const struct pw_router_config *c, int n_tokens, const real *logits,
-                    double *load, struct pw_routes **out);
-/* dlogits (T, E) = gradient through the gates (dgate (T, k)) plus the two losses' times loss_scale. Overwrites. */
-pwy_status pw_route_back(struct pw_exec *x, const struct pw_router_config *c, const struct pw_routes *r,
-                         const double *load, const real *dgate, real loss_scale, real *dlogits);
-
-/* experts.c: out (T, d) += sum_j gate[t, j] W2_e (silu(W1_e x) * W3_e x), w13 (E, d, 2 f) holds W1 beside W3,
+/* experts.c: out (T, d) += sum over t's pairs of gate W2_e (silu(W1_e x) * W3_e x), w13 (E, d, 2 f) holds W1 beside W3,
    w2 (E, f, d). Experts no token reached cost nothing. */
 struct pw_experts_keep;
 pwy_status pw_experts(struct pw_exec *x, const struct pw_routes *r, int d, int f, const real *in,
                       const struct pw_param *w13, const struct pw_param *w2, real *out, struct pw_experts_keep **keep);
-/* din += ; dgate (T, k) overwritten. What `keep` holds is used up. */
+/* din += ; dgate (pairs) overwritten, 0 where a pair was dropped. What `keep` holds is used up. */
 pwy_status pw_experts_back(struct pw_exec *x, const struct pw_routes *r, int d, int f, struct pw_experts_keep *keep,
                            struct pw_param *w13, struct pw_param *w2, const real *dout, real *din, real *dgate);
 /* One expert for every token: the dense model, and shared experts. w13 (d, 2 f), w2 (f, d). out +=, din +=; what
