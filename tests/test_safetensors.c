@@ -143,6 +143,27 @@ START_TEST(damaged_headers)
           "\"y\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[3,5]}}", 5, "inside" },
         { "{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
           "\"x\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[4,6]}}", 6, "JSON" },
+        { "{\"x\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "twice" },
+        { "{\"x\":{\"dtype\":4,\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "no dtype" },
+        { "{\"x\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "no dtype" },
+        { "{\"x\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, "shape" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "data_offsets" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[1e0],\"data_offsets\":[0,4]}}", 4, "shape" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[null],\"data_offsets\":[0,4]}}", 4, "shape" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4.0]}}", 4, "data_offsets" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[01],\"data_offsets\":[0,4]}}", 4, "JSON" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[1,],\"data_offsets\":[0,4]}}", 4, "JSON" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},}", 4, "JSON" },
+        { "{\"x\" {\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "JSON" },
+        { "{\"x\\u0000\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "JSON" },
+        { "{\"x\\ud800\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "JSON" },
+        { "{\"x\\q\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "JSON" },
+        { "{\"x\200\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "UTF-8" },
+        { "{\"x\n\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "JSON" },
+        { "{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],"
+          "\"more\":{\"a\":[tru]}}}", 4, "JSON" },
+        { "{\"__metadata__\":{\"a\":\"1\",\"a\":\"1\"}}", 0, "twice" },
+        { "{\"__metadata__\":{},\"__metadata__\":{}}", 0, "twice" },
         { "{\"__metadata__\":{\"a\":1}}", 0, "__metadata__" }, { "{\"__metadata__\":7}", 0, "__metadata__" }
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -154,6 +175,100 @@ START_TEST(damaged_headers)
         ck_assert_ptr_nonnull(strstr(pwy_error_message(), "one.pathways"));
         pw_buf_free(&file);
     }
+}
+END_TEST
+
+/* What JSON allows and few write: any order, blanks, escapes, keys that nobody knows. */
+START_TEST(any_json)
+{
+    const char *header = "{ \"\\u00e4\\ud83d\\ude00\\/\\t\" :\n{ \"data_offsets\" : [ 0 , 4 ],\"shape\":[ ],"
+                         "\"more\":{\"a\":[1,-2.5e+3,true,null,{}],\"b\":\"\\\"\"},\"dtype\":\"F32\"} ,"
+                         "\"\xc3\xa4\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[4,6]}}\n";
+    struct pw_buf file = file_of(header, 6);
+    struct pw_tensors *t;
+    ck_assert_int_eq(pw_tensors_read(file.data, file.len, NULL, &t), PWY_OK);
+    ck_assert_int_eq(t->n, 2);
+    ck_assert_str_eq(t->list[0].name, "\xc3\xa4\xf0\x9f\x98\x80/\t");
+    ck_assert_ptr_eq(pw_tensors_find(t, "\xc3\xa4"), &t->list[1]);
+    ck_assert_ptr_null(pw_tensors_find(t, "\xc3"));
+    pw_tensors_free(t);
+    pw_buf_free(&file);
+}
+END_TEST
+
+START_TEST(deeply_nested)
+{
+    struct pw_buf header = { 0 };
+    struct pw_tensors *t = NULL;
+    pw_buf_add(&header, "{\"x\":{\"more\":", 13);
+    for (int i = 0; i < 100000; i++) pw_buf_add(&header, "[", 1);
+    struct pw_buf file = file_of(header.data, 0);
+    ck_assert_int_eq(pw_tensors_read(file.data, file.len, NULL, &t), PWY_E_FORMAT);
+    ck_assert_ptr_nonnull(strstr(pwy_error_message(), "deep"));
+    pw_buf_free(&header);
+    pw_buf_free(&file);
+}
+END_TEST
+
+/* 15,000 tensors in no order at all: each is found, and only they. */
+START_TEST(many_names)
+{
+    enum { MANY = 15000 };
+    struct pw_tensor *list = calloc(MANY, sizeof *list);
+    char (*name)[24] = calloc(MANY, sizeof *name);
+    struct pw_buf file = { 0 };
+    struct pw_tensors *t;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name[i], sizeof name[i], "task/%d/head.w", i * 7919 % MANY);
+        list[i] = (struct pw_tensor){ .name = name[i], .dtype = PW_I32, .rank = 1, .shape = { 1 }, .data = three,
+                                      .bytes = 4 };
+    }
+    ck_assert_int_eq(pw_tensors_write(list, MANY, NULL, to_buf, &file), PWY_OK);
+    ck_assert_int_eq(pw_tensors_read(file.data, file.len, NULL, &t), PWY_OK);
+    ck_assert_int_eq(t->n, MANY);
+    for (int i = 0; i < MANY; i++) ck_assert_ptr_eq(pw_tensors_find(t, name[i]), &t->list[i]);
+    ck_assert_ptr_null(pw_tensors_find(t, "task/15000/head.w"));
+    pw_tensors_free(t);
+    pw_buf_free(&file);
+    free(list);
+    free(name);
+}
+END_TEST
+
+/* Slices from several places are one tensor in the file; the text `digest` becomes the header's own. */
+START_TEST(pieces_and_digest)
+{
+    static const int32_t rows[] = { 1, 2, 3, 4, 5, 6 }, more[] = { 7, 8 }, all[] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+    const struct pw_piece piece[] = { { rows, 3 }, { NULL, 0 }, { more, 1 } };
+    struct pw_tensor x = { .name = "x", .dtype = PW_I32, .rank = 2, .shape = { 4, 2 }, .bytes = 32,
+                           .piece = piece, .n_pieces = 3 };
+    struct pw_buf file = { 0 };
+    struct pw_node *meta = pw_node_new(PW_MAP);
+    struct pw_tensors *t;
+    unsigned char digest[PW_DIGEST_LEN];
+    char hex[PW_DIGEST_HEX], zeros[PW_DIGEST_HEX] = { 0 };
+    memset(zeros, '0', sizeof zeros - 1);
+    ck_assert_int_eq(pw_node_put_text(meta, "digest", zeros), PWY_OK);
+    ck_assert_int_eq(pw_tensors_write(&x, 1, meta, to_buf, &file), PWY_OK);
+    ck_assert_int_eq(pw_tensors_read(file.data, file.len, NULL, &t), PWY_OK);
+    ck_assert_mem_eq(t->list[0].data, all, sizeof all);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_mem_eq(pw_tensor_slice(&x, i), all + 2 * i, 8);
+        ck_assert_mem_eq(pw_tensor_slice(&t->list[0], i), all + 2 * i, 8);
+    }
+    ck_assert_ptr_null(pw_tensor_slice(&x, 4));
+    strcpy(hex, pw_tensors_text(t, "digest"));
+    ck_assert_mem_eq(file.data + t->digest_at, hex, PW_DIGEST_HEX - 1);
+    memcpy(file.data + t->digest_at, zeros, PW_DIGEST_HEX - 1);
+    pw_digest_of(file.data, t->header_len, digest);
+    pw_digest_hex(digest, zeros);
+    ck_assert_str_eq(hex, zeros);
+    x.shape[0] = 5;
+    x.bytes = 40;
+    ck_assert_int_eq(pw_tensors_write(&x, 1, meta, to_buf, &file), PWY_E_ARGUMENT);
+    pw_tensors_free(t);
+    pw_node_free(meta);
+    pw_buf_free(&file);
 }
 END_TEST
 
@@ -241,8 +356,8 @@ END_TEST
 static Suite *suite(void)
 {
     const TTest *const tests[] = {
-        round_trip, same_bytes, nothing_in_it, files_of_others, damaged_headers, damaged_lengths, cut_short, mutations,
-        bad_writes
+        round_trip, same_bytes, nothing_in_it, files_of_others, any_json, deeply_nested, many_names, pieces_and_digest,
+        damaged_headers, damaged_lengths, cut_short, mutations, bad_writes
     };
     Suite *s = suite_create("safetensors");
     TCase *c = tcase_create("safetensors");
