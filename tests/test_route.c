@@ -456,7 +456,7 @@ static void check_feed(int kind, int prefix, const int *piece)
     rig_open(&r, 2, false);
     rig_trunk(&r, &c);
     infer(&r, &ragged, in, want);
-    ck_assert_int_eq(pw_cache_new(r.trunk, 16, &cache), PWY_OK);
+    ck_assert_int_eq(pw_cache_new(r.trunk, NULL, 16, &cache), PWY_OK);
     for (int round = 0; round < 2; round++, pw_cache_clear(cache), at = 0) {
         for (int i = 0; at < N; at += (size_t)piece[i++])
             ck_assert_int_eq(pw_trunk_feed(r.trunk, &r.x, cache, piece[i], at == 0 ? prefix : 0, in + at * d,
@@ -493,9 +493,9 @@ START_TEST(a_cache_has_its_limits)
     real *in = numbers(1, 5 * 32, 1), *out = numbers(0, 5 * 32, 0), *kept = numbers(0, 5 * 32, 0);
     rig_open(&r, 1, false);
     rig_trunk(&r, &c);
-    ck_assert_int_eq(pw_cache_new(r.trunk, 0, &cache), PWY_E_ARGUMENT);
+    ck_assert_int_eq(pw_cache_new(r.trunk, NULL, 0, &cache), PWY_E_ARGUMENT);
     ck_assert_ptr_null(cache);
-    ck_assert_int_eq(pw_cache_new(r.trunk, 4, &cache), PWY_OK);
+    ck_assert_int_eq(pw_cache_new(r.trunk, NULL, 4, &cache), PWY_OK);
     ck_assert_int_eq(pw_trunk_feed(r.trunk, &r.x, cache, 5, 0, in, out, NULL), PWY_E_LIMIT);
     ck_assert_int_eq(pw_trunk_feed(r.trunk, &r.x, cache, 3, 4, in, out, NULL), PWY_E_ARGUMENT);
     ck_assert_int_eq(pw_trunk_feed(r.trunk, &r.x, cache, -1, 0, in, out, NULL), PWY_E_ARGUMENT);

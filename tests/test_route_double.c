@@ -276,7 +276,7 @@ END_TEST
 
 /* --- the trunk --- */
 
-struct whole { struct rig rig; struct pw_trunk_config c; real *in, *dout, *out; double loads[16]; };
+struct whole { struct rig rig; const struct pw_pathway *way[3]; struct pw_pathway *own; struct pw_trunk_config c; real *in, *dout, *out; double loads[16]; };
 
 static void loads(struct whole *w, bool restore)
 {
@@ -292,7 +292,9 @@ static double whole_pass(struct whole *w, struct pw_trunk_keep **keep)
     double sum = 0;
     pw_arena_reset(w->rig.x.arena);
     loads(w, true);
-    ck_assert_int_eq(pw_trunk_forward(w->rig.trunk, &w->rig.x, &rig_ragged, w->in, w->out, routes, keep), PWY_OK);
+    struct pw_ragged ragged = rig_ragged;
+    ragged.way = w->way;
+    ck_assert_int_eq(pw_trunk_forward(w->rig.trunk, &w->rig.x, &ragged, w->in, w->out, routes, keep), PWY_OK);
     for (int i = 0; i < RIG_ROWS * w->c.d; i++) sum += w->out[i] * w->dout[i];
     for (int l = 0; l < w->c.layers; l++)
         if (routes[l] != NULL) sum += routes[l]->balance_loss + routes[l]->z_loss;
@@ -321,6 +323,7 @@ static void whole_open(struct whole *w, struct pw_trunk_config c)
 
 static void whole_close(struct whole *w)
 {
+    pw_pathway_free(w->own);
     free(w->in);
     free(w->dout);
     free(w->out);
@@ -339,11 +342,31 @@ static real *whole_back(struct whole *w)
     return din;
 }
 
-static void check_dropped(struct pw_trunk_config c, double dropout)
+/* The first and the last sequence go a way of their own: some of the experts, own routers, norms, an adapter. */
+static void whole_way(struct whole *w)
+{
+    static const int32_t first[] = {0, 2, 3}, second[] = {1, 3};
+    const int32_t *const expert[] = {first, second};
+    const int n[] = {3, 2};
+    struct pw_way_plan plan = {.expert = expert, .n = n, .adapter = 3, .norms = true};
+    ck_assert_int_eq(pw_pathway_new(w->rig.trunk, w->rig.set, &plan, "task/t", &w->own), PWY_OK);
+    for (int i = 0; i < w->rig.set->n; i++) {
+        struct pw_param *p = w->rig.set->list[i];
+        if (strncmp(p->name, "task/t/", 7) != 0) continue;
+        real *start = numbers(31 + (uint64_t)i, (size_t)p->n, .6);
+        for (int64_t j = 0; j < p->n; j++) p->w[j] += start[j];
+        free(start);
+    }
+    ck_assert_int_eq(pw_params_start_training(w->rig.set), PWY_OK);
+    w->way[0] = w->way[2] = w->own;
+}
+
+static void check_config(struct pw_trunk_config c, double dropout, bool way)
 {
     struct whole w;
     whole_open(&w, c);
     w.rig.x.dropout = dropout;
+    if (way) whole_way(&w);
     real *din = whole_back(&w);
     check_slopes("in", whole_loss, &w, w.in, din, RIG_ROWS * c.d);
     for (int i = 0; i < w.rig.set->n; i++) check_param(whole_loss, &w, w.rig.set->list[i]);
@@ -351,9 +374,14 @@ static void check_dropped(struct pw_trunk_config c, double dropout)
     whole_close(&w);
 }
 
+static void check_dropped(struct pw_trunk_config c, double dropout)
+{
+    check_config(c, dropout, false);
+}
+
 static void check_whole(struct pw_trunk_config c)
 {
-    check_dropped(c, 0);
+    check_config(c, 0, false);
 }
 
 static struct pw_trunk_config sparse(void)
@@ -395,6 +423,19 @@ START_TEST(trunk_dense)
     c.parallel = true;
     c.shared = 1;
     check_whole(c);
+}
+END_TEST
+
+START_TEST(trunk_pathways)
+{
+    struct pw_trunk_config c = sparse();
+    check_config(c, 0, true);
+    c.parallel = true;
+    c.shared = 1;
+    c.router.load_memory = .9;
+    check_config(c, .3, true);
+    c.experts = 0;
+    check_config(c, 0, true);
 }
 END_TEST
 
@@ -561,6 +602,7 @@ static Suite *suite(void)
     tcase_add_test(c, trunk_parallel);
     tcase_add_test(c, trunk_shared);
     tcase_add_test(c, trunk_dense);
+    tcase_add_test(c, trunk_pathways);
     tcase_add_test(c, trunk_dropout);
     tcase_add_test(c, trunk_freezing);
     tcase_add_test(c, golden);

@@ -112,6 +112,7 @@ pwy_status pw_batch_layout(struct pw_batch *b, struct pw_arena *arena)
 {
     int32_t *meta;
     PW_NEED(meta = pw_arena_take(arena, (size_t)b->n * 3 + 1, sizeof *meta));
+    PW_NEED(b->way = pw_arena_take(arena, (size_t)b->n + 1, sizeof *b->way));
     b->off = meta;
     b->prefix = meta + b->n + 1;
     b->task = b->prefix + b->n;
@@ -125,6 +126,7 @@ pwy_status pw_batch_layout(struct pw_batch *b, struct pw_arena *arena)
         b->off[i] = b->rows;
         b->prefix[i] = sensed;
         b->task[i] = item->net->task->index;
+        b->way[i] = item->net->way;
         b->rows += item->n_rows;
     }
     b->off[b->n] = b->rows;

@@ -3,7 +3,7 @@
 #ifndef PW_MODEL_H
 #define PW_MODEL_H
 #include "pathways/model.h"
-#include "route/route.h"
+#include "route/pathway.h"
 #include "sense/sense.h"
 #include "sys/file.h"
 #include "task/task.h"
@@ -19,6 +19,7 @@ struct pw_net {
     struct pwy_task *task;
     struct pw_sense *sense; int n_parts;            /* [n_parts], as the task's parts */
     int outputs;                                    /* of the head; 0: it writes */
+    struct pw_pathway *way;                         /* NULL: the trunk's own */
     struct pw_param *token;                         /* (1, d): joins the sequence as its first row */
     struct pw_param *norm_w, *norm_b;               /* (2 d): over task row || mean of the others */
     struct pw_param *head_w, *head_b;               /* (2 d, outputs), (outputs) */
@@ -84,7 +85,7 @@ struct pw_item {
     int n_in;                           /* ids that are fed: n_ids - 1, or all of a prompt */
     int64_t text_bytes;                 /* that ids stand for */
 };
-struct pw_batch { int n; struct pw_item *item; int rows; int32_t *off, *prefix, *task; };
+struct pw_batch { int n; struct pw_item *item; int rows; int32_t *off, *prefix, *task; const struct pw_pathway **way; };
 
 /* Encodes one example for a net: parts, then the target when `with_target`. rng NULL: no augmentation. */
 pwy_status pw_item_encode(const pwy_model *m, struct pw_net *net, const pwy_example *ex, bool with_target,

@@ -127,6 +127,7 @@ static void free_net(struct pw_net *net)
         if (s->ops != NULL) s->ops->close(s);
         free(s->own);
     }
+    pw_pathway_free(net->way);
     free(net->sense);
     free(net->wide_table);
     free(net->wide_dense);

@@ -143,7 +143,8 @@ static pwy_status feed_ids(struct pw_pass *p, const real *din)
 static pwy_status pass_open(struct pw_pass *p)
 {
     size_t size = (size_t)p->batch->rows * (size_t)p->model->shape.d;
-    p->ragged = (struct pw_ragged){p->batch->n, p->batch->off, p->batch->prefix, p->batch->task};
+    p->ragged = (struct pw_ragged){p->batch->n, p->batch->off, p->batch->prefix, p->batch->task,
+                                     p->batch->way};
     PW_NEED(p->in = pw_arena_take(p->x->arena, size + 1, sizeof(real)));
     PW_NEED(p->out = pw_arena_take(p->x->arena, size + 1, sizeof(real)));
     PW_NEED(p->routes = pw_arena_zero(p->x->arena, (size_t)p->model->shape.layers + 1, sizeof *p->routes));

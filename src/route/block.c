@@ -34,7 +34,7 @@ static bool drops(const struct pw_exec *x)
 
 pwy_status pw_block_open(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k)
 {
-    PW_TRY(pw_rmsnorm(x, rows, b->c->d, k->in, b->norm1, k->n1, k->rstd1));
+    PW_TRY(pw_way_norm(b, x, k->runs, false, k->in, k->n1, k->rstd1));
     return pw_linear(x, rows, b->c->d, pw_block_qkv_width(b), k->n1, b->qkv->w, k->qkv, false);
 }
 
@@ -55,15 +55,6 @@ static pwy_status close_attention(const struct pw_block *b, struct pw_exec *x, i
     return PWY_OK;
 }
 
-static pwy_status route(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k)
-{
-    struct pw_segment all = {.rows = rows, .n = b->c->experts};
-    real *logits;
-    PW_NEED(logits = pw_take_rows(x, rows, b->c->experts));
-    PW_TRY(pw_linear(x, rows, b->c->d, b->c->experts, k->n2, b->gate->w, logits, false));
-    return pw_route(x, &b->router, 1, &all, logits, b->load, &k->routes);
-}
-
 /* out += experts or feed-forward, and shared experts, of n2. */
 static pwy_status feed_forward(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k,
                                real *out)
@@ -72,9 +63,10 @@ static pwy_status feed_forward(const struct pw_block *b, struct pw_exec *x, int 
     if (b->gate == NULL)
         PW_TRY(pw_ffn(x, rows, d, f, k->n2, b->w13, b->w2, out, k->back ? &k->ffn : NULL));
     else {
-        PW_TRY(route(b, x, rows, k));
+        PW_TRY(pw_way_route(b, x, k));
         PW_TRY(pw_experts(x, k->routes, d, f, k->n2, b->w13, b->w2, out, k->back ? &k->experts : NULL));
     }
+    PW_TRY(pw_way_adapt(b, x, k, out));
     if (b->shared13 == NULL) return PWY_OK;
     return pw_ffn(x, rows, d, f * b->c->shared, k->n2, b->shared13, b->shared2, out, k->back ? &k->shared : NULL);
 }
@@ -97,7 +89,7 @@ static pwy_status close_ffn(const struct pw_block *b, struct pw_exec *x, int row
 pwy_status pw_block_close(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k)
 {
     PW_TRY(close_attention(b, x, rows, k));
-    if (b->norm2 != NULL) PW_TRY(pw_rmsnorm(x, rows, b->c->d, k->mid, b->norm2, k->n2, k->rstd2));
+    if (b->norm2 != NULL) PW_TRY(pw_way_norm(b, x, k->runs, true, k->mid, k->n2, k->rstd2));
     return close_ffn(b, x, rows, k);
 }
 
@@ -113,17 +105,14 @@ static pwy_status undrop(const struct pw_block *b, struct pw_exec *x, const char
     return PWY_OK;
 }
 
-/* Experts, then their router: dn += both. */
-static pwy_status experts_back(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k,
-                               const real *dout, real *dn)
+/* Experts, then their routers: dn += both. */
+static pwy_status experts_back(const struct pw_block *b, struct pw_exec *x, struct pw_block_keep *k, const real *dout,
+                               real *dn)
 {
-    int d = b->c->d, experts = b->c->experts;
-    real *dgate, *dlogits;
+    real *dgate;
     PW_NEED(dgate = pw_take_rows(x, k->routes->n_pairs, 1));
-    PW_NEED(dlogits = pw_take_rows(x, rows, experts));
-    PW_TRY(pw_experts_back(x, k->routes, d, b->c->hidden, k->experts, b->w13, b->w2, dout, dn, dgate));
-    PW_TRY(pw_route_back(x, &b->router, k->routes, b->load, dgate, 1, dlogits));
-    return pw_linear_back(x, rows, d, experts, k->n2, b->gate, dlogits, dn, true);
+    PW_TRY(pw_experts_back(x, k->routes, b->c->d, b->c->hidden, k->experts, b->w13, b->w2, dout, dn, dgate));
+    return pw_way_route_back(b, x, k, dgate, dn);
 }
 
 /* dn (T, d) = the gradient of n2. */
@@ -137,9 +126,10 @@ static pwy_status ffn_half_back(const struct pw_block *b, struct pw_exec *x, int
     PW_TRY(undrop(b, x, b->drop_ffn, rows, dx, &dout));
     pw_zero_rows(x, (int64_t)rows * d, dn);
     if (b->gate != NULL)
-        PW_TRY(experts_back(b, x, rows, k, dout, dn));
+        PW_TRY(experts_back(b, x, k, dout, dn));
     else
         PW_TRY(pw_ffn_back(x, rows, d, f, k->n2, k->ffn, b->w13, b->w2, dout, dn));
+    PW_TRY(pw_way_adapt_back(b, x, k, dout, dn));
     if (b->shared13 != NULL)
         PW_TRY(pw_ffn_back(x, rows, d, f * b->c->shared, k->n2, k->shared, b->shared13, b->shared2, dout, dn));
     pw_arena_release(x->arena, mark);
@@ -173,9 +163,9 @@ pwy_status pw_block_back(const struct pw_block *b, struct pw_exec *x, const stru
     real *dn;
     PW_NEED(dn = pw_take_rows(x, rows, d));
     PW_TRY(ffn_half_back(b, x, rows, k, dx, dn));
-    if (serial) PW_TRY(pw_rmsnorm_back(x, rows, d, k->mid, k->rstd2, b->norm2, dn, dx));
+    if (serial) PW_TRY(pw_way_norm_back(b, x, k->runs, true, k->mid, k->rstd2, dn, dx));
     PW_TRY(attention_half_back(b, x, r, k, dx, dn, !serial));
-    PW_TRY(pw_rmsnorm_back(x, rows, d, k->in, k->rstd1, b->norm1, dn, dx));
+    PW_TRY(pw_way_norm_back(b, x, k->runs, false, k->in, k->rstd1, dn, dx));
     pw_arena_release(x->arena, mark);
     return PWY_OK;
 }

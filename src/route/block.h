@@ -2,10 +2,11 @@
    them. */
 #ifndef PW_ROUTE_BLOCK_H
 #define PW_ROUTE_BLOCK_H
-#include "route/route.h"
+#include "route/pathway.h"
 
 struct pw_block {
     const struct pw_trunk_config *c;
+    int layer;
     struct pw_attention attention;
     struct pw_router_config router;
     /* gate NULL: dense; norm2 NULL: parallel */
@@ -16,6 +17,7 @@ struct pw_block {
 
 /* What one pass leaves: for backward in training, reused from block to block at inference. */
 struct pw_block_keep {
+    const struct pw_runs *runs;         /* of the batch */
     const real *in;                     /* (T, d) */
     real *n1, *rstd1;                   /* (T, d), (T) */
     real *qkv, *att;                    /* (T, (heads + 2 kv_heads) hd), (T, heads hd) */
@@ -24,7 +26,7 @@ struct pw_block_keep {
     real *next;                         /* (T, d) */
     struct pw_routes *routes;           /* NULL: dense */
     struct pw_experts_keep *experts;
-    struct pw_ffn_keep *ffn, *shared;
+    struct pw_ffn_keep *ffn, *shared, **adapter;       /* adapter: [runs] */
     bool back;                          /* the pass is for backward */
 };
 
@@ -40,4 +42,16 @@ pwy_status pw_block_close(const struct pw_block *b, struct pw_exec *x, int rows,
 pwy_status pw_block_back(const struct pw_block *b, struct pw_exec *x, const struct pw_ragged *r,
                          struct pw_block_keep *k,
                          real *dx);
+
+/* ways.c: what goes run by run. second: norm2. Outputs are added to, but for the norms'. */
+pwy_status pw_way_norm(const struct pw_block *b, struct pw_exec *x, const struct pw_runs *runs, bool second,
+                       const real *in, real *out, real *rstd);
+pwy_status pw_way_norm_back(const struct pw_block *b, struct pw_exec *x, const struct pw_runs *runs, bool second,
+                            const real *in, const real *rstd, const real *dout, real *din);
+pwy_status pw_way_route(const struct pw_block *b, struct pw_exec *x, struct pw_block_keep *k);     /* n2 -> routes */
+pwy_status pw_way_route_back(const struct pw_block *b, struct pw_exec *x, struct pw_block_keep *k, const real *dgate,
+                             real *dn);
+pwy_status pw_way_adapt(const struct pw_block *b, struct pw_exec *x, struct pw_block_keep *k, real *out);
+pwy_status pw_way_adapt_back(const struct pw_block *b, struct pw_exec *x, struct pw_block_keep *k, const real *dout,
+                             real *dn);
 #endif

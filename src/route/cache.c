@@ -6,9 +6,10 @@
 struct pw_cache {
     int64_t capacity, len, size;        /* rows, rows, numbers of one layer */
     real *kv;                           /* (layers, size), laid out by the attention */
+    const struct pw_pathway *way;       /* of the sequence; NULL: the trunk's own */
 };
 
-pwy_status pw_cache_new(const struct pw_trunk *t, int64_t capacity, struct pw_cache **out)
+pwy_status pw_cache_new(const struct pw_trunk *t, const struct pw_pathway *way, int64_t capacity, struct pw_cache **out)
 {
     struct pw_cache *c;
     if (capacity < 1 || capacity > INT32_MAX)
@@ -16,6 +17,7 @@ pwy_status pw_cache_new(const struct pw_trunk *t, int64_t capacity, struct pw_ca
                        INT32_MAX);
     PW_NEED(c = pw_calloc(1, sizeof *c));
     c->capacity = capacity;
+    c->way = way;
     c->size = pw_attention_cache_size(&t->block[0].attention, capacity);
     c->kv = pw_calloc((size_t)t->config.layers, (size_t)c->size * sizeof *c->kv);
     if (c->kv == NULL) {
@@ -72,10 +74,10 @@ static pwy_status attend(const struct pw_block *b, struct pw_exec *x, const stru
     return prefix > 1 ? pw_attention(x, &b->attention, &first, k->qkv, k->att, NULL) : PWY_OK;
 }
 
-static pwy_status feed(struct pw_trunk *t, struct pw_exec *x, struct pw_cache *c, int n, int prefix, real *cur,
-                       struct pw_routes **routes)
+static pwy_status feed(struct pw_trunk *t, struct pw_exec *x, struct pw_cache *c, const struct pw_runs *runs, int n,
+                       int prefix, real *cur, struct pw_routes **routes)
 {
-    struct pw_block_keep k = {.in = cur, .mid = cur, .next = cur};
+    struct pw_block_keep k = {.runs = runs, .in = cur, .mid = cur, .next = cur};
     PW_TRY(pw_block_buffers(&t->block[0], x, n, false, &k));
     for (int i = 0; i < t->config.layers; i++) {
         const struct pw_block *b = &t->block[i];
@@ -92,12 +94,14 @@ pwy_status pw_trunk_feed(struct pw_trunk *t, struct pw_exec *x, struct pw_cache 
                          struct pw_routes **routes)
 {
     size_t mark = pw_arena_mark(x->arena);
+    struct pw_runs runs;
     real *cur;
     PW_TRY(check(c, n, prefix));
+    PW_TRY(pw_runs_one(x, n, c->way, &runs));
     PW_NEED(cur = pw_take_rows(x, n, t->config.d));
     pw_copy_rows(x, (int64_t)n * t->config.d, in, cur);
-    PW_TRY(feed(t, x, c, n, prefix, cur, routes));
-    PW_TRY(pw_rmsnorm(x, n, t->config.d, cur, t->norm, out, NULL));
+    PW_TRY(feed(t, x, c, &runs, n, prefix, cur, routes));
+    PW_TRY(pw_trunk_last_norm(t, x, &runs, cur, out, NULL));
     c->len += n;
     if (routes == NULL) pw_arena_release(x->arena, mark);
     return PWY_OK;

@@ -48,7 +48,9 @@ pwy_status pw_trunk_backward(struct pw_trunk *t, struct pw_exec *x, const struct
                              const struct pw_trunk_keep *keep, const real *dout, real *din, double *aux_loss);
 /* Decoding: n sequences, one new row each, against their caches. */
 struct pw_cache;
-pwy_status pw_cache_new(const struct pw_trunk *t, int64_t capacity, struct pw_cache **out);
+/* way: the sequence's, which must outlive the cache; NULL: the trunk's own. */
+pwy_status pw_cache_new(const struct pw_trunk *t, const struct pw_pathway *way, int64_t capacity,
+                        struct pw_cache **out);
 void pw_cache_free(struct pw_cache *c);
 void pw_cache_clear(struct pw_cache *c);
 int64_t pw_cache_len(const struct pw_cache *c);

@@ -6,6 +6,7 @@
 
 struct pw_trunk_keep {
     struct pw_block_keep *block;        /* [layers] */
+    struct pw_runs runs;
     const real *last;                   /* (T, d): what the last norm reads */
     real *rstd;                         /* (T) */
 };
@@ -117,6 +118,7 @@ static pwy_status declare_block(struct pw_trunk *t, struct pw_params *set, int l
     const struct pw_trunk_config *c = &t->config;
     struct pw_block *b = &t->block[layer];
     b->c = c;
+    b->layer = layer;
     b->attention = (struct pw_attention){c->heads, c->kv_heads, c->d / c->heads, c->rope_base};
     b->router = c->router;
     b->router.key = (uint64_t)layer;
@@ -178,6 +180,31 @@ double *pw_trunk_load(struct pw_trunk *t, int layer)
 
 /* --- a pass --- */
 
+pwy_status pw_trunk_last_norm(const struct pw_trunk *t, struct pw_exec *x, const struct pw_runs *runs, const real *in,
+                              real *out, real *rstd)
+{
+    for (int i = 0; i < runs->n; i++) {
+        const struct pw_run *run = &runs->list[i];
+        size_t at = (size_t)run->first * (size_t)t->config.d;
+        const struct pw_param *norm = run->way != NULL && run->way->norm != NULL ? run->way->norm : t->norm;
+        PW_TRY(pw_rmsnorm(x, run->rows, t->config.d, in + at, norm, out + at, rstd == NULL ? NULL : rstd + run->first));
+    }
+    return PWY_OK;
+}
+
+static pwy_status last_norm_back(const struct pw_trunk *t, struct pw_exec *x, const struct pw_trunk_keep *keep,
+                                 const real *dout, real *din)
+{
+    for (int i = 0; i < keep->runs.n; i++) {
+        const struct pw_run *run = &keep->runs.list[i];
+        size_t at = (size_t)run->first * (size_t)t->config.d;
+        struct pw_param *norm = run->way != NULL && run->way->norm != NULL ? run->way->norm : t->norm;
+        PW_TRY(pw_rmsnorm_back(x, run->rows, t->config.d, keep->last + at, keep->rstd + run->first, norm, dout + at,
+                               din + at));
+    }
+    return PWY_OK;
+}
+
 static pwy_status run_block(const struct pw_block *b, struct pw_exec *x, const struct pw_ragged *r,
                             struct pw_block_keep *k)
 {
@@ -194,16 +221,19 @@ static pwy_status infer(struct pw_trunk *t, struct pw_exec *x, const struct pw_r
     int rows = r->off[r->n_seq], d = t->config.d;
     size_t mark = pw_arena_mark(x->arena);
     struct pw_block_keep k = {0};
+    struct pw_runs runs;
     real *cur;
+    PW_TRY(pw_runs_make(x, r, &runs));
     PW_NEED(cur = pw_take_rows(x, rows, d));
     PW_TRY(pw_block_buffers(&t->block[0], x, rows, false, &k));
     pw_copy_rows(x, (int64_t)rows * d, in, cur);
     k.in = k.mid = k.next = cur;
+    k.runs = &runs;
     for (int i = 0; i < t->config.layers; i++) {
         PW_TRY(run_block(&t->block[i], x, r, &k));
         if (routes != NULL) routes[i] = k.routes;
     }
-    PW_TRY(pw_rmsnorm(x, rows, d, cur, t->norm, out, NULL));
+    PW_TRY(pw_trunk_last_norm(t, x, &runs, cur, out, NULL));
     if (routes == NULL) pw_arena_release(x->arena, mark);
     return PWY_OK;
 }
@@ -225,16 +255,18 @@ pwy_status pw_trunk_forward(struct pw_trunk *t, struct pw_exec *x, const struct 
     struct pw_trunk_keep *all;
     if (keep == NULL) return infer(t, x, r, in, out, routes);
     PW_TRY(keep_new(t, x, rows, &all));
+    PW_TRY(pw_runs_make(x, r, &all->runs));
     all->last = in;
     for (int i = 0; i < t->config.layers; i++) {
         struct pw_block_keep *k = &all->block[i];
         PW_TRY(pw_block_buffers(&t->block[i], x, rows, true, k));
         k->in = all->last;
+        k->runs = &all->runs;
         PW_TRY(run_block(&t->block[i], x, r, k));
         all->last = k->next;
         if (routes != NULL) routes[i] = k->routes;
     }
-    PW_TRY(pw_rmsnorm(x, rows, t->config.d, all->last, t->norm, out, all->rstd));
+    PW_TRY(pw_trunk_last_norm(t, x, &all->runs, all->last, out, all->rstd));
     *keep = all;
     return PWY_OK;
 }
@@ -245,7 +277,7 @@ pwy_status pw_trunk_backward(struct pw_trunk *t, struct pw_exec *x, const struct
 {
     int rows = r->off[r->n_seq], d = t->config.d;
     pw_zero_rows(x, (int64_t)rows * d, din);
-    PW_TRY(pw_rmsnorm_back(x, rows, d, keep->last, keep->rstd, t->norm, dout, din));
+    PW_TRY(last_norm_back(t, x, keep, dout, din));
     for (int i = t->config.layers - 1; i >= 0; i--) {
         const struct pw_routes *routes = keep->block[i].routes;
         PW_TRY(pw_block_back(&t->block[i], x, r, &keep->block[i], din));

@@ -8,4 +8,8 @@ struct pw_trunk {
     struct pw_param *norm;
     double *load;                       /* (layers, E); NULL: dense */
 };
+
+/* out = the last norm of in, run by run; rstd (T) or NULL. */
+pwy_status pw_trunk_last_norm(const struct pw_trunk *t, struct pw_exec *x, const struct pw_runs *runs, const real *in,
+                              real *out, real *rstd);
 #endif

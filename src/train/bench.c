@@ -134,7 +134,7 @@ static pwy_status take_acts(struct bench *b, struct act *a)
 {
     size_t size = (size_t)b->rows * (size_t)b->o.d;
     pw_arena_reset(b->x.arena);
-    *a = (struct act){.r = {b->rows / (int)b->o.seq, b->off, b->prefix, NULL}};
+    *a = (struct act){.r = {b->rows / (int)b->o.seq, b->off, b->prefix, NULL, NULL}};
     PW_NEED(a->in = pw_arena_take(b->x.arena, size, sizeof(real)));
     PW_NEED(a->out = pw_arena_take(b->x.arena, size, sizeof(real)));
     if (!b->x.train) return PWY_OK;
@@ -265,7 +265,7 @@ static pwy_status bench_decode(struct bench *b)
     struct pw_cache *cache;
     double time[DECODES];
     pwy_status status = PWY_OK;
-    PW_TRY(pw_cache_new(b->trunk, PROMPT + b->o.new_tokens, &cache));
+    PW_TRY(pw_cache_new(b->trunk, NULL, PROMPT + b->o.new_tokens, &cache));
     for (int i = 0; status == PWY_OK && i < DECODES; i++) status = decode(b, cache, &time[i]);
     pw_cache_free(cache);
     b->ms = 1e3 * median(time, DECODES);
