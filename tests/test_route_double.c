@@ -65,7 +65,7 @@ static double routing_loss(void *arg)
     struct routing *s = arg;
     const struct pw_routes *r = route_again(s);
     double sum = r->balance_loss + r->z_loss;
-    for (int i = 0; i < r->n_pairs; i++) sum += r->gate[i] * s->weight[i];
+    for (int i = 0; i < r->n_pairs; i++) sum += r->slot[i] < 0 ? 0 : r->gate[i] * s->weight[i];
     return sum;
 }
 
@@ -73,7 +73,7 @@ static void check_segments(struct pw_router_config c, int n_segments, const stru
 {
     struct routing s = {.c = c, .n_segments = n_segments, .segment = segment};
     double load[8], load0[8] = {.3, .05, .1, .15, .1, .1, .1, .1};
-    size_t n = (size_t)pw_segments_size(n_segments, segment);
+    size_t n = (size_t)pw_route_size(&c, n_segments, segment);
     real *dlogits = numbers(0, n, 1);
     rig_open(&s.rig, 1, true);
     s.logits = numbers(1, n, 1);
@@ -112,6 +112,142 @@ START_TEST(router_gradients_with_memory_and_jitter)
     check_routing((struct pw_router_config){.experts = 8, .topk = 2, .renormalise = true, .balance = .7, .zloss = .3,
                                             .load_memory = .9, .jitter = .2});
     check_routing((struct pw_router_config){.experts = 8, .topk = 1, .balance = .7, .jitter = .1, .key = 3});
+}
+END_TEST
+
+static struct pw_router_config plain(enum pw_router_policy policy)
+{
+    return (struct pw_router_config){.experts = 8, .topk = 2, .policy = policy, .balance = .7, .zloss = .3};
+}
+
+START_TEST(gates_by_sigmoid)
+{
+    const int ks[] = {1, 2, 5};
+    for (int i = 0; i < 3; i++)
+        for (int renormalise = 0; renormalise < 2; renormalise++) {
+            struct pw_router_config c = plain(PW_TOPK);
+            c.topk = ks[i];
+            c.renormalise = renormalise;
+            c.sigmoid = true;
+            c.zloss = 0;
+            c.gate_scale = i == 1 ? 2.5 : 0;
+            c.jitter = i == 2 ? .1 : 0;
+            check_routing(c);
+        }
+}
+END_TEST
+
+START_TEST(gates_are_scaled)
+{
+    struct pw_router_config c = plain(PW_TOPK);
+    c.gate_scale = 3;
+    for (int renormalise = 0; renormalise < 2; renormalise++) {
+        c.renormalise = renormalise;
+        check_routing(c);
+    }
+    c.topk = 1;
+    check_routing(c);
+}
+END_TEST
+
+/* The bias moves the choice, not the gates; balance is its own then. */
+START_TEST(gates_under_a_bias)
+{
+    const real bias[] = {0, .4, -.4, .3, 0, -.2, .1, -.3};
+    struct pw_segment all = {9, 8, NULL, .bias = bias};
+    struct pw_router_config c = plain(PW_TOPK);
+    c.by_bias = true;
+    c.renormalise = true;
+    check_segments(c, 1, &all);
+    c.sigmoid = true;
+    c.zloss = 0;
+    check_segments(c, 1, &all);
+}
+END_TEST
+
+START_TEST(dropped_pairs_have_no_gradient)
+{
+    struct pw_segment all = {30, 8, NULL};
+    for (int renormalise = 0; renormalise < 2; renormalise++) {
+        struct pw_router_config c = plain(PW_TOPK);
+        c.capacity = .6;
+        c.renormalise = renormalise;
+        check_segments(c, 1, &all);
+    }
+}
+END_TEST
+
+START_TEST(expert_choice_gradients)
+{
+    const int32_t list[] = {1, 4, 5};
+    struct pw_segment all[] = {{9, 8, NULL}, {0, 8, NULL}, {6, 3, list}, {1, 8, NULL}};
+    struct pw_router_config c = plain(PW_EXPERT_CHOICE);
+    for (int i = 0; i < 3; i++) {
+        c.capacity = (double[]){1, 2, .3}[i];
+        c.renormalise = i == 0;
+        c.jitter = i == 1 ? .2 : 0;
+        check_segments(c, 4, all);
+    }
+    c.capacity = 1;
+    c.sigmoid = true;
+    c.zloss = 0;
+    check_segments(c, 4, all);
+}
+END_TEST
+
+START_TEST(whole_task_gradients)
+{
+    const int32_t list[] = {1, 4, 5};
+    struct pw_segment all[] = {{9, 8, NULL}, {0, 8, NULL}, {6, 3, list}, {1, 8, NULL}};
+    struct pw_router_config c = plain(PW_WHOLE_TASK);
+    for (int renormalise = 0; renormalise < 2; renormalise++) {
+        c.renormalise = renormalise;
+        c.jitter = renormalise ? .1 : 0;
+        check_segments(c, 4, all);
+    }
+    c.topk = 1;
+    check_segments(c, 4, all);
+}
+END_TEST
+
+/* Chooses the two experts after a row's number; gates tanh of their logits. */
+static pwy_status choose_next(int64_t layer, int64_t n, int64_t candidates, int64_t topk, const real *logits,
+                              int32_t *chosen, real *gates, void *user)
+{
+    (void)layer;
+    ++*(int *)user;
+    for (int64_t i = 0; i < n * topk; i++) {
+        int64_t t = i / topk, e = (t + 5 - i % topk) % candidates;
+        chosen[i] = t == 3 && i % topk == 0 ? -1 : (int32_t)e;
+        gates[i] = tanh(logits[t * candidates + e]);
+    }
+    return PWY_OK;
+}
+
+static pwy_status next_grad(int64_t layer, int64_t n, int64_t candidates, int64_t topk, const real *logits,
+                            const int32_t *chosen, const real *gates, const real *dgates, real *dlogits, void *user)
+{
+    (void)layer, (void)logits, (void)user;
+    memset(dlogits, 0, (size_t)(n * candidates) * sizeof *dlogits);
+    for (int64_t i = 0; i < n * topk; i++)
+        if (chosen[i] >= 0)
+            dlogits[i / topk * candidates + chosen[i]] += dgates[i] * (1 - gates[i] * gates[i]);
+    return PWY_OK;
+}
+
+START_TEST(a_callers_router)
+{
+    const int32_t list[] = {1, 4, 5};
+    struct pw_segment all[] = {{9, 8, NULL}, {0, 8, NULL}, {6, 3, list}};
+    struct pw_router_config c = plain(PW_CALLER);
+    int calls = 0;
+    c.choose = choose_next;
+    c.grad = next_grad;
+    c.user = &calls;
+    check_segments(c, 3, all);
+    ck_assert_int_gt(calls, 2);
+    c.balance = c.zloss = 0;
+    check_segments(c, 1, all);
 }
 END_TEST
 
@@ -593,6 +729,13 @@ static Suite *suite(void)
     tcase_set_timeout(c, 300);
     tcase_add_test(c, router_gradients);
     tcase_add_test(c, router_gradients_with_memory_and_jitter);
+    tcase_add_test(c, gates_by_sigmoid);
+    tcase_add_test(c, gates_are_scaled);
+    tcase_add_test(c, gates_under_a_bias);
+    tcase_add_test(c, dropped_pairs_have_no_gradient);
+    tcase_add_test(c, expert_choice_gradients);
+    tcase_add_test(c, whole_task_gradients);
+    tcase_add_test(c, a_callers_router);
     tcase_add_test(c, one_expert);
     tcase_add_test(c, perfect_balance_is_finite_and_least);
     tcase_add_test(c, experts_gradients);

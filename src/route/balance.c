@@ -6,6 +6,12 @@
    an expert that many tasks have among theirs is then met less by each of them. */
 #include "route/policy.h"
 
+/* Balance by bias leaves the loss out. */
+static double weight(const struct pw_router_config *c)
+{
+    return c->by_bias ? 0 : c->balance;
+}
+
 static bool remembers(const struct pw_router_config *c, const double *load)
 {
     return load != NULL && c->load_memory > 0;
@@ -15,7 +21,7 @@ static bool remembers(const struct pw_router_config *c, const double *load)
 static double share(const struct pw_router_config *c, const struct pw_routes *r, const double *load, int e)
 {
     if (remembers(c, load)) return load[e];
-    return (double)r->count[e] / ((double)r->n_pairs);
+    return (double)r->chosen[e] / ((double)r->n_pairs);
 }
 
 /* What the shares of a segment's candidates are divided by; 0: nothing met any of them yet. */
@@ -62,7 +68,7 @@ void pw_route_losses(const struct pw_routing *j, double *load)
             for (int i = from; i < to; i++) sum += j->prob_sum[j->piece[i].sum + (size_t)e];
             balance += share_within(j->c, r, span, load, e, total) * sum / r->n_tokens;
         }
-        r->balance_loss += j->c->balance * span->n * balance;
+        r->balance_loss += weight(j->c) * span->n * balance;
     }
     for (int i = 0; i < j->n_pieces; i++) squares += j->z_sum[i];
     r->z_loss = j->c->zloss * squares / r->n_tokens;
@@ -73,5 +79,30 @@ void pw_route_pull(const struct pw_router_config *c, const struct pw_routes *r, 
 {
     double tokens = r->n_tokens, total = share_sum(c, r, s, load);
     for (int e = 0; e < s->n; e++)
-        pull[e] = scale * (real)(c->balance * s->n / tokens * share_within(c, r, s, load, e, total));
+        pull[e] = scale * (real)(weight(c) * s->n / tokens * share_within(c, r, s, load, e, total));
+}
+
+void pw_bias_step(int n, double rate, int64_t *met, real *bias)
+{
+    int64_t total = 0;
+    double mean = 0;
+    for (int i = 0; i < n; i++) total += met[i];
+    if (total == 0) return;
+    for (int i = 0; i < n; i++) {
+        int64_t more = total - met[i] * n;
+        bias[i] += (real)(more > 0 ? rate : more < 0 ? -rate : 0);
+        mean += (double)bias[i] / n;
+        met[i] = 0;
+    }
+    for (int i = 0; i < n; i++) bias[i] -= (real)mean;
+}
+
+double pw_max_violation(int n, const int64_t *count)
+{
+    int64_t total = 0, most = 0;
+    for (int i = 0; i < n; i++) {
+        total += count[i];
+        most = count[i] > most ? count[i] : most;
+    }
+    return total == 0 ? 0 : (double)most * n / (double)total - 1;
 }

@@ -1,9 +1,12 @@
-route_sources = src/route/route.h src/route/router.h src/route/policy.h src/route/route.c src/route/choose.c \
-  src/route/sort.c src/route/balance.c src/route/experts.c src/route/ffn.c src/route/rows.h src/route/rows.c \
-  src/route/pathway.h src/route/pathway.c src/route/ways.c src/route/block.h src/route/block.c src/route/trunk.h src/route/trunk.c src/route/cache.c
+route_sources = src/route/route.h src/route/router.h src/route/policy.h src/route/route.c src/route/segments.c \
+  src/route/affinity.c src/route/gates.c src/route/choose.c src/route/expert_choice.c src/route/whole_task.c \
+  src/route/caller.c src/route/sort.c src/route/balance.c src/route/experts.c src/route/ffn.c src/route/rows.h \
+  src/route/rows.c src/route/pathway.h src/route/pathway.c src/route/ways.c src/route/block.h src/route/block.c \
+  src/route/trunk.h src/route/trunk.c src/route/cache.c
 pathways_sources += $(route_sources) src/api/router.c
 pathways_double_sources += $(route_sources)
-check_PROGRAMS += tests/test_route tests/test_route_double tests/test_pathway
+check_PROGRAMS += tests/test_route tests/test_policies tests/test_route_double tests/test_pathway
+tests_test_policies_SOURCES = tests/test_policies.c tests/route_rig.h
 tests_test_pathway_SOURCES = tests/test_pathway.c tests/route_rig.h
 tests_test_route_SOURCES = tests/test_route.c tests/route_rig.h
 tests_test_route_double_SOURCES = tests/test_route_double.c tests/route_rig.h

@@ -1,7 +1,34 @@
-/* One routing: what is asked is checked, cut into pieces for the pool, decided, sorted. */
+/* One routing: what is asked is checked and cut into pieces, the policy decides, what is over the capacity is dropped,
+   the rest is sorted by expert, and the losses are taken. */
 #include "route/policy.h"
+#include <string.h>
 
-pwy_status pw_router_check(const struct pw_router_config *c)
+static const struct pw_policy *const policies[] = {
+    [PW_TOPK] = &pw_policy_topk, [PW_EXPERT_CHOICE] = &pw_policy_expert_choice, [PW_HASH] = &pw_policy_hash,
+    [PW_WHOLE_TASK] = &pw_policy_whole_task, [PW_CALLER] = &pw_policy_caller};
+enum { POLICIES = sizeof policies / sizeof *policies };
+
+const struct pw_policy *pw_policy_of(enum pw_router_policy policy)
+{
+    return policies[policy];
+}
+
+const char *pw_router_word(enum pw_router_policy policy)
+{
+    return (int)policy < POLICIES ? policies[policy]->word : NULL;
+}
+
+pwy_status pw_router_policy(const char *word, enum pw_router_policy *out)
+{
+    for (int i = 0; i < POLICIES; i++) {
+        if (strcmp(word, policies[i]->word) != 0) continue;
+        *out = (enum pw_router_policy)i;
+        return PWY_OK;
+    }
+    return pw_fail(PWY_E_ARGUMENT, "router: there is no '%s'; there are topk, expert_choice, hash, task and caller", word);
+}
+
+static pwy_status check_numbers(const struct pw_router_config *c)
 {
     if (c->experts < 1) return pw_fail(PWY_E_ARGUMENT, "router: experts is %d; it must be at least 1", c->experts);
     if (c->topk < 1 || c->topk > c->experts)
@@ -14,145 +41,46 @@ pwy_status pw_router_check(const struct pw_router_config *c)
         return pw_fail(PWY_E_ARGUMENT, "router: load_memory is %g; it must be from 0 to below 1", c->load_memory);
     if (!(c->jitter >= 0 && c->jitter < 1))
         return pw_fail(PWY_E_ARGUMENT, "router: jitter is %g; it must be from 0 to below 1", c->jitter);
+    if (!(c->gate_scale >= 0) || isinf(c->gate_scale))
+        return pw_fail(PWY_E_ARGUMENT, "router: gate_scale is %g; it must be over 0", c->gate_scale);
+    if (!(c->capacity >= 0) || isinf(c->capacity))
+        return pw_fail(PWY_E_ARGUMENT, "router: capacity is %g; it must be over 0, or 0 for none", c->capacity);
     return PWY_OK;
 }
 
-/* --- segments --- */
-
-int64_t pw_segments_size(int n_segments, const struct pw_segment *segment)
+pwy_status pw_router_check(const struct pw_router_config *c)
 {
-    int64_t size = 0;
-    for (int s = 0; s < n_segments; s++) size += (int64_t)segment[s].rows * segment[s].n;
-    return size;
-}
-
-static pwy_status check_list(const struct pw_router_config *c, const struct pw_segment *s)
-{
-    for (int i = 0; i < s->n; i++) {
-        if (s->expert[i] < 0 || s->expert[i] >= c->experts)
-            return pw_fail(PWY_E_ARGUMENT, "router: candidate %d is expert %d of %d; ids go from 0 to %d", i,
-                           s->expert[i], c->experts, c->experts - 1);
-        if (i > 0 && s->expert[i] <= s->expert[i - 1])
-            return pw_fail(PWY_E_ARGUMENT, "router: candidate %d is expert %d after %d; a list must ascend", i,
-                           s->expert[i], s->expert[i - 1]);
-    }
+    PW_TRY(check_numbers(c));
+    if ((int)c->policy < 0 || (int)c->policy >= POLICIES)
+        return pw_fail(PWY_E_ARGUMENT, "router: policy is %d; it must be from 0 to %d", (int)c->policy, POLICIES - 1);
+    if (c->policy == PW_EXPERT_CHOICE && c->capacity == 0)
+        return pw_fail(PWY_E_ARGUMENT, "router: capacity is 0, but expert_choice needs one; 1 or 2 is usual");
+    if (c->policy == PW_CALLER && c->choose == NULL)
+        return pw_fail(PWY_E_ARGUMENT, "router: caller needs a function; pwy_router_set_function gives it one");
+    if (c->sigmoid && c->zloss > 0)
+        return pw_fail(PWY_E_ARGUMENT, "router: zloss is %g with gate sigmoid, which has no log sum exp; it must be 0",
+                       c->zloss);
+    if (c->by_bias && c->policy != PW_TOPK)
+        return pw_fail(PWY_E_ARGUMENT, "router: balance_by bias goes with topk, not with %s", policies[c->policy]->word);
     return PWY_OK;
 }
 
-static pwy_status check_segment(const struct pw_router_config *c, const struct pw_segment *s, int at)
-{
-    if (s->rows < 0) return pw_fail(PWY_E_ARGUMENT, "router: segment %d has %d rows; it must be 0 or more", at, s->rows);
-    if (s->n < 1)
-        return pw_fail(PWY_E_ARGUMENT, "router: segment %d has %d candidate experts; its rows need at least topk, %d",
-                       at, s->n, c->topk);
-    if (c->topk > s->n)
-        return pw_fail(PWY_E_ARGUMENT, "router: topk is %d, but segment %d has %d candidate experts; it needs that many",
-                       c->topk, at, s->n);
-    if (s->expert != NULL) return check_list(c, s);
-    if (s->n != c->experts)
-        return pw_fail(PWY_E_ARGUMENT, "router: segment %d has no list and n %d; all of them would be %d", at, s->n,
-                       c->experts);
-    return PWY_OK;
-}
-
-static pwy_status check_segments(const struct pw_router_config *c, int n_segments, const struct pw_segment *segment)
-{
-    int64_t rows = 0, size = pw_segments_size(n_segments, segment);
-    for (int s = 0; s < n_segments; s++) {
-        PW_TRY(check_segment(c, &segment[s], s));
-        rows += segment[s].rows;
-    }
-    if (size > INT32_MAX || rows * c->topk > INT32_MAX)
-        return pw_fail(PWY_E_LIMIT, "router: %lld rows with %lld logits are more than one pass can hold",
-                       (long long)rows, (long long)size);
-    return PWY_OK;
-}
-
-/* Each candidate takes the place of the next in a permuted order: one cycle, so none stays. */
-static pwy_status make_swap(const struct pw_exec *x, const struct pw_router_config *c, struct pw_span *s)
-{
-    uint64_t n = (uint64_t)s->n, key[2] = {(uint64_t)x->shuffle, c->key}, mixed = pw_hash(key, sizeof key);
-    int32_t *swap;
-    if (x->train || x->shuffle == 0) return PWY_OK;
-    PW_NEED(swap = pw_arena_take(x->arena, n, sizeof *swap));
-    for (uint64_t i = 0; i < n; i++)
-        swap[pw_permute(mixed, n, i)] = (int32_t)pw_permute(mixed, n, (i + 1) % n);
-    s->swap = swap;
-    return PWY_OK;
-}
-
-static pwy_status make_spans(const struct pw_exec *x, const struct pw_router_config *c, int n_segments,
-                             const struct pw_segment *segment, struct pw_routes *r)
-{
-    size_t at = 0;
-    PW_NEED(r->span = pw_arena_zero(x->arena, (size_t)n_segments + 1, sizeof *r->span));
-    for (int i = 0; i < n_segments; i++) {
-        struct pw_span *s = &r->span[i];
-        *s = (struct pw_span){.rows = segment[i].rows, .n = segment[i].n, .expert = segment[i].expert,
-                              .first = r->n_tokens, .at = at};
-        r->n_tokens += s->rows;
-        at += (size_t)s->rows * (size_t)s->n;
-        PW_TRY(make_swap(x, c, s));
-    }
-    r->n_spans = n_segments;
-    return PWY_OK;
-}
-
-/* --- memory --- */
-
-/* Token choice: k pairs a row, none dropped. */
-static pwy_status make_pairs(const struct pw_exec *x, struct pw_routes *r)
-{
-    size_t t = (size_t)r->n_tokens, n = t * (size_t)r->topk;
-    r->n_pairs = (int)n;
-    PW_NEED(r->pair = pw_arena_take(x->arena, t + 1, sizeof *r->pair));
-    PW_NEED(r->expert = pw_arena_take(x->arena, n + 1, sizeof *r->expert));
-    PW_NEED(r->place = pw_arena_take(x->arena, n + 1, sizeof *r->place));
-    PW_NEED(r->gate = pw_arena_take(x->arena, n + 1, sizeof *r->gate));
-    PW_NEED(r->slot = pw_arena_zero(x->arena, n + 1, sizeof *r->slot));
-    for (int i = 0; i <= r->n_tokens; i++) r->pair[i] = i * r->topk;
-    return PWY_OK;
-}
+/* --- forward --- */
 
 static pwy_status make_routes(const struct pw_exec *x, const struct pw_router_config *c, int n_segments,
                               const struct pw_segment *segment, struct pw_routes **out)
 {
-    size_t size = (size_t)pw_segments_size(n_segments, segment);
-    bool noisy = x->train && c->jitter > 0;
+    size_t size = (size_t)pw_route_size(c, n_segments, segment);
+    bool noisy = x->train && c->jitter > 0 && c->policy != PW_CALLER;
     struct pw_routes *r;
     PW_NEED(r = pw_arena_zero(x->arena, 1, sizeof *r));
     r->experts = c->experts;
     r->topk = c->topk;
-    PW_TRY(make_spans(x, c, n_segments, segment, r));
-    PW_TRY(make_pairs(x, r));
+    PW_TRY(pw_spans_make(x, c, n_segments, segment, r));
     PW_NEED(r->prob = pw_arena_take(x->arena, size + 1, sizeof *r->prob));
     if (x->train) PW_NEED(r->lse = pw_arena_take(x->arena, (size_t)r->n_tokens + 1, sizeof *r->lse));
     if (noisy) PW_NEED(r->noise = pw_arena_take(x->arena, size + 1, sizeof *r->noise));
     *out = r;
-    return PWY_OK;
-}
-
-static int pieces(int rows)
-{
-    return (rows + PW_ROUTE_PIECE - 1) / PW_ROUTE_PIECE;
-}
-
-static pwy_status make_pieces(struct pw_exec *x, const struct pw_routes *r, int *n_pieces, struct pw_piece **out)
-{
-    int n = 0;
-    size_t sum = 0;
-    struct pw_piece *piece;
-    for (int s = 0; s < r->n_spans; s++) n += pieces(r->span[s].rows);
-    PW_NEED(piece = pw_arena_take(x->arena, (size_t)n + 1, sizeof *piece));
-    *n_pieces = n;
-    *out = piece;
-    for (int s = 0; s < r->n_spans; s++) {
-        const struct pw_span *span = &r->span[s];
-        for (int at = 0; at < span->rows; at += PW_ROUTE_PIECE, sum += (size_t)span->n) {
-            int left = span->rows - at;
-            *piece++ = (struct pw_piece){s, span->first + at, left < PW_ROUTE_PIECE ? left : PW_ROUTE_PIECE, sum};
-        }
-    }
     return PWY_OK;
 }
 
@@ -163,15 +91,13 @@ static size_t sums_of(const struct pw_routing *j)
     return last->sum + (size_t)j->r->span[last->span].n;
 }
 
-/* --- forward --- */
-
 static pwy_status complain(const struct pw_routing *j)
 {
     for (int i = 0; i < j->n_pieces; i++) {
         const struct pw_span *s = &j->r->span[j->piece[i].span];
         int64_t t = j->bad[i];
         if (t < 0) continue;
-        const real *z = j->logits + s->at + (size_t)(t - s->first) * (size_t)s->n;
+        const real *z = j->logits + pw_logits_of(s, (int)t);
         int e = 0;
         while (isfinite(z[e])) e++;
         return pw_fail(PWY_E_DATA, "router: the logit of row %lld for expert %d is %g; logits must be finite",
@@ -180,42 +106,52 @@ static pwy_status complain(const struct pw_routing *j)
     return PWY_OK;
 }
 
-static void run_piece(void *arg, int item, int worker)
+/* What balancing by bias counts: every pair, dropped or not. */
+static void count_met(const struct pw_routes *r)
 {
-    (void)worker;
-    pw_choose_piece(arg, item);
+    for (int i = 0; i < r->n_spans; i++) {
+        const struct pw_span *s = &r->span[i];
+        if (s->met == NULL) continue;
+        for (int p = r->pair[s->first]; p < r->pair[s->first + s->rows]; p++)
+            if (r->place[p] >= 0) s->met[r->place[p]]++;
+    }
+}
+
+/* For the caller's gradient. */
+static pwy_status keep_logits(const struct pw_exec *x, const struct pw_router_config *c, int n_segments,
+                              const struct pw_segment *segment, struct pw_routing *j)
+{
+    size_t size = (size_t)pw_route_size(c, n_segments, segment);
+    real *own;
+    if (!x->train || c->grad == NULL) return PWY_OK;
+    PW_NEED(own = pw_arena_take(x->arena, size + 1, sizeof *own));
+    memcpy(own, j->logits, size * sizeof *own);
+    j->r->logits = own;
+    return PWY_OK;
 }
 
 pwy_status pw_route(struct pw_exec *x, const struct pw_router_config *c, int n_segments,
                     const struct pw_segment *segment, const real *logits, double *load, struct pw_routes **out)
 {
     struct pw_routing j = {.x = x, .c = c, .logits = logits};
-    PW_TRY(check_segments(c, n_segments, segment));
+    PW_TRY(pw_segments_check(c, n_segments, segment));
     PW_TRY(make_routes(x, c, n_segments, segment, &j.r));
-    PW_TRY(make_pieces(x, j.r, &j.n_pieces, &j.piece));
+    PW_TRY(pw_pieces_make(x, c, j.r, &j.n_pieces, &j.piece));
     if (x->train) PW_NEED(j.prob_sum = pw_arena_take(x->arena, sums_of(&j) + 1, sizeof *j.prob_sum));
     PW_NEED(j.z_sum = pw_arena_take(x->arena, (size_t)j.n_pieces + 1, sizeof *j.z_sum));
     PW_NEED(j.bad = pw_arena_take(x->arena, (size_t)j.n_pieces + 1, sizeof *j.bad));
-    pw_exec_run(x, j.n_pieces, run_piece, &j);
+    if (c->policy == PW_CALLER) PW_TRY(keep_logits(x, c, n_segments, segment, &j));
+    PW_TRY(pw_policy_of(c->policy)->decide(&j));
     PW_TRY(complain(&j));
+    PW_TRY(pw_routes_limit(x, c, j.r));
     PW_TRY(pw_routes_sort(x, j.r));
-    if (x->train && j.r->n_tokens > 0) pw_route_losses(&j, load);
+    if (x->train) count_met(j.r);
+    if (x->train && j.r->n_pairs > 0 && c->policy != PW_HASH) pw_route_losses(&j, load);
     *out = j.r;
     return PWY_OK;
 }
 
 /* --- back --- */
-
-struct back { struct pw_route_grad g; const struct pw_piece *piece; };
-
-static void back_piece(void *arg, int item, int worker)
-{
-    const struct back *b = arg;
-    const struct pw_piece *piece = &b->piece[item];
-    (void)worker;
-    for (int t = piece->first; t < piece->first + piece->rows; t++)
-        pw_choose_back(&b->g, &b->g.r->span[piece->span], t);
-}
 
 static pwy_status make_pull(struct pw_exec *x, const struct pw_router_config *c, const struct pw_routes *r,
                             const double *load, real scale, const real *const **out)
@@ -232,19 +168,42 @@ static pwy_status make_pull(struct pw_exec *x, const struct pw_router_config *c,
     return PWY_OK;
 }
 
+/* A pair without a row has no gradient, whatever the caller's says. */
+static pwy_status without_dropped(struct pw_exec *x, const struct pw_routes *r, const real **dgate)
+{
+    real *own;
+    if (r->dropped == 0) return PWY_OK;
+    PW_NEED(own = pw_arena_take(x->arena, (size_t)r->n_pairs, sizeof *own));
+    for (int i = 0; i < r->n_pairs; i++) own[i] = r->slot[i] < 0 ? 0 : (*dgate)[i];
+    *dgate = own;
+    return PWY_OK;
+}
+
+/* A whole-task segment without rows has a row of logits nevertheless. */
+static void zero_empty(const struct pw_route_grad *g)
+{
+    for (int i = 0; i < g->r->n_spans; i++) {
+        const struct pw_span *s = &g->r->span[i];
+        if (s->rows == 0 && g->c->policy == PW_WHOLE_TASK) memset(g->dlogits + s->at, 0, (size_t)s->n * sizeof(real));
+    }
+}
+
 pwy_status pw_route_back(struct pw_exec *x, const struct pw_router_config *c, const struct pw_routes *r,
                          const double *load, const real *dgate, real loss_scale, real *dlogits)
 {
+    const struct pw_policy *policy = pw_policy_of(c->policy);
     size_t mark = pw_arena_mark(x->arena);
-    struct back b = {.g = {.x = x, .c = c, .r = r, .dgate = dgate, .dlogits = dlogits}};
+    struct pw_route_grad g = {.x = x, .c = c, .r = r, .dgate = dgate, .dlogits = dlogits};
     struct pw_piece *piece;
-    int n;
+    if (policy->back == NULL) return PWY_OK;
+    zero_empty(&g);
     if (r->n_tokens == 0) return PWY_OK;
-    b.g.zscale = loss_scale * (real)(2 * c->zloss / r->n_tokens);
-    PW_TRY(make_pull(x, c, r, load, loss_scale, &b.g.pull));
-    PW_TRY(make_pieces(x, r, &n, &piece));
-    b.piece = piece;
-    pw_exec_run(x, n, back_piece, &b);
+    g.zscale = loss_scale * (real)(2 * c->zloss / r->n_tokens);
+    PW_TRY(make_pull(x, c, r, load, loss_scale, &g.pull));
+    PW_TRY(pw_pieces_make(x, c, r, &g.n_pieces, &piece));
+    PW_TRY(without_dropped(x, r, &g.dgate));
+    g.piece = piece;
+    PW_TRY(policy->back(&g));
     pw_arena_release(x->arena, mark);
     return PWY_OK;
 }

@@ -3,15 +3,64 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Counts of the candidates alone: of a layer of thousands the others' memory is not touched. */
-static void count_pairs(struct pw_routes *r)
+/* Zeroed for the candidates alone: of a layer of thousands the others' memory is not touched. */
+static pwy_status new_counts(struct pw_exec *x, const struct pw_routes *r, int32_t **out)
 {
+    int32_t *count;
+    PW_NEED(count = pw_arena_take(x->arena, (size_t)r->experts, sizeof *count));
     for (int s = 0; s < r->n_spans; s++) {
         const struct pw_span *span = &r->span[s];
-        if (span->expert == NULL) memset(r->count, 0, (size_t)r->experts * sizeof *r->count);
-        for (int i = 0; span->expert != NULL && i < span->n; i++) r->count[span->expert[i]] = 0;
+        if (span->expert == NULL) memset(count, 0, (size_t)r->experts * sizeof *count);
+        for (int i = 0; span->expert != NULL && i < span->n; i++) count[span->expert[i]] = 0;
     }
-    for (int i = 0; i < r->n_pairs; i++) r->count[r->expert[i]] += r->slot[i] >= 0;
+    *out = count;
+    return PWY_OK;
+}
+
+/* Rows that an expert takes: `capacity` times those it would have if each segment's were spread evenly over its
+   candidates. */
+static pwy_status capacities(struct pw_exec *x, const struct pw_router_config *c, const struct pw_routes *r,
+                             double **out)
+{
+    double *most;
+    PW_NEED(most = pw_arena_take(x->arena, (size_t)r->experts, sizeof *most));
+    for (int pass = 0; pass < 2; pass++) {
+        for (int s = 0; s < r->n_spans; s++) {
+            const struct pw_span *span = &r->span[s];
+            double even = c->capacity * c->topk * span->rows / span->n;
+            for (int i = 0; i < span->n; i++) {
+                double *m = &most[span->expert == NULL ? i : span->expert[i]];
+                *m = pass == 0 ? 0 : *m + even;
+            }
+        }
+    }
+    *out = most;
+    return PWY_OK;
+}
+
+pwy_status pw_routes_limit(struct pw_exec *x, const struct pw_router_config *c, struct pw_routes *r)
+{
+    bool limited = x->train && c->capacity > 0 && c->policy != PW_EXPERT_CHOICE;
+    double *most = NULL;
+    PW_TRY(new_counts(x, r, &r->chosen));
+    if (limited) PW_TRY(capacities(x, c, r, &most));
+    for (int i = 0; i < r->n_pairs; i++) {
+        if (r->slot[i] >= 0 && ++r->chosen[r->expert[i]] > (limited ? ceil(most[r->expert[i]]) : INT32_MAX))
+            r->slot[i] = -1;
+        r->dropped += r->slot[i] < 0;
+    }
+    return PWY_OK;
+}
+
+/* Without drops the same as what was chosen. */
+static pwy_status count_rows(struct pw_exec *x, struct pw_routes *r)
+{
+    r->count = r->chosen;
+    if (r->dropped == 0) return PWY_OK;
+    PW_TRY(new_counts(x, r, &r->count));
+    for (int i = 0; i < r->n_pairs; i++)
+        if (r->slot[i] >= 0) r->count[r->expert[i]]++;
+    return PWY_OK;
 }
 
 static int by_id(const void *a, const void *b)
@@ -71,12 +120,11 @@ pwy_status pw_routes_sort(struct pw_exec *x, struct pw_routes *r)
 {
     size_t e = (size_t)r->experts, most = (size_t)(r->n_pairs < r->experts ? r->n_pairs : r->experts);
     int32_t *next;
-    PW_NEED(r->count = pw_arena_take(x->arena, e, sizeof *r->count));
     PW_NEED(r->present = pw_arena_take(x->arena, most + 1, sizeof *r->present));
     PW_NEED(r->start = pw_arena_take(x->arena, most + 1, sizeof *r->start));
     PW_NEED(r->token = pw_arena_take(x->arena, (size_t)r->n_pairs + 1, sizeof *r->token));
     PW_NEED(next = pw_arena_take(x->arena, e, sizeof *next));
-    count_pairs(r);
+    PW_TRY(count_rows(x, r));
     find_present(r);
     fill(r, next);
     return PWY_OK;
