@@ -247,10 +247,9 @@ START_TEST(wrong_in_one_place)
     with("\"trunk.norm\"", "\"trunk.nxrm\"");
     SAYS("trunk.norm");
     with("pathways.config", "pathways.xonfig");
-    with("\"version\":1", "\"version\":9");
+    with("\"version\":2", "\"version\":9");
     SAYS("9");
-    with("\"classify\"", "\"clossify\"");
-    with("\"words\":{\"kind\"", "\"words\":{\"kond\"");
+    with("{\"parts\":", "{\"pxrts\":");
     SAYS("words");
     with("\"heads\":2", "\"heads\":3");
     with("\"layers\":1", "\"layers\":2");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "task/record.h"
 #include "task/task.h"
 
 static pwy_registry *tasks;
@@ -629,63 +630,97 @@ START_TEST(copies_hold_their_sources)
     ck_assert_int_eq(pw_registry_copy(tasks, &copy), PWY_OK);
     ck_assert_int_eq(copy->n, 2);
     for (int i = 0; i < 2; i++) {
-        same_task(tasks->task[i], copy->task[i]);
-        ck_assert_ptr_eq(tasks->task[i]->source[0], copy->task[i]->source[0]);
-        ck_assert_int_eq(copy->task[i]->source[0]->count, 2);
+        same_task(pw_registry_at(tasks, i), pw_registry_at(copy, i));
+        ck_assert_ptr_eq(pw_registry_at(tasks, i)->source[0], pw_registry_at(copy, i)->source[0]);
+        ck_assert_int_eq(pw_registry_at(copy, i)->source[0]->count, 2);
     }
     pw_registry_release(copy);
-    ck_assert_int_eq(tasks->task[0]->source[0]->count, 1);
+    ck_assert_int_eq(pw_registry_at(tasks, 0)->source[0]->count, 1);
 }
 END_TEST
 
-START_TEST(comes_back_from_json_to_the_bit)
+/* A registry of one record with these settings. */
+static pwy_status reopen(const char *name, pwy_task_kind kind, const char *json, pwy_registry **out)
 {
-    struct pw_node *node, *back;
+    struct pw_image im = {0};
+    struct pw_record r = {.kind = (uint16_t)kind};
+    ck_assert_int_eq(pw_image_add(&im, name, &r, (struct pw_bytes){json, strlen(json)}, (struct pw_bytes){0}), PWY_OK);
+    ck_assert_int_eq(pw_image_finish(&im), PWY_OK);
+    struct pw_segment_bytes b = pw_image_bytes(&im);
+    pwy_status status = pw_registry_open(NULL, &b, 1, true, out);
+    pw_image_free(&im);
+    return status;
+}
+
+START_TEST(comes_back_from_a_file_to_the_bit)
+{
+    struct pw_image im, again;
     pwy_registry *read;
+    pwy_task *t;
     full_registry();
-    ck_assert_int_eq(pw_registry_to_node(tasks, &node), PWY_OK);
-    char *json = pw_node_to_json(node);
-    ck_assert_ptr_nonnull(json);
-    ck_assert_int_eq(pw_node_from_json(json, strlen(json), "registry", &back), PWY_OK);
-    ck_assert_int_eq(pw_registry_from_node(NULL, back, &read), PWY_OK);
+    ck_assert_int_eq(pw_registry_image(tasks, 0, NULL, NULL, &im), PWY_OK);
+    struct pw_segment_bytes b = pw_image_bytes(&im);
+    ck_assert_int_eq(pw_registry_open(NULL, &b, 1, false, &read), PWY_OK);
     ck_assert_int_eq(read->n, 2);
-    for (int i = 0; i < 2; i++) same_task(tasks->task[i], read->task[i]);
-    ck_assert_ptr_null(read->task[0]->source[0]);
-    ck_assert_str_eq(pw_node_get(read->task[0]->parts[1].options, "column")->text, "1");
+    ck_assert_int_eq(pw_registry_image(read, 0, NULL, NULL, &again), PWY_OK);
+    ck_assert_mem_eq(im.texts.data, again.texts.data, im.texts.len);
+    pw_image_free(&again);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(pw_registry_task(read, i, &t), PWY_OK);
+        same_task(pw_registry_at(tasks, i), t);
+    }
+    ck_assert_int_eq(pw_registry_image(read, 0, NULL, NULL, &again), PWY_OK);
+    ck_assert_int_eq(im.texts.len, again.texts.len);
+    ck_assert_mem_eq(im.texts.data, again.texts.data, im.texts.len);
+    ck_assert_mem_eq(im.records.data, again.records.data, im.records.len);
+    ck_assert_mem_eq(im.labels.data, again.labels.data, im.labels.len);
+    ck_assert_ptr_null(pw_registry_at(read, 0)->source[0]);
+    ck_assert_str_eq(pw_node_get(pw_registry_at(read, 0)->parts[1].options, "column")->text, "1");
     pw_registry_release(read);
-    pw_node_free(node);
-    pw_node_free(back);
-    free(json);
+    pw_image_free(&im);
+    pw_image_free(&again);
 }
 END_TEST
 
-START_TEST(damaged_trees_are_refused)
+START_TEST(damaged_settings_are_refused)
 {
-    static const char *const bad[] = {
-        "[]", "{\"a\": 1}", "{\"a\": {}}", "{\"a\": {\"kind\": \"classify\"}}",
-        "{\"a\": {\"kind\": \"clasify\", \"parts\": {\"m\": {\"sense\": \"text\"}}}}",
-        "{\"a\": {\"kind\": \"classify\", \"parts\": {\"m\": {}}}}",
-        "{\"a\": {\"kind\": \"classify\", \"parts\": {\"m\": {\"sense\": \"smell\"}}}}",
-        "{\"a/b\": {\"kind\": \"classify\", \"parts\": {\"m\": {\"sense\": \"text\"}}}}",
-        "{\"a\": {\"kind\": \"classify\", \"parts\": {\"m\": {\"sense\": \"text\"}}, \"labels\": [\"x\", \"x\"]}}",
-        "{\"a\": {\"kind\": \"classify\", \"parts\": {\"m\": {\"sense\": \"text\"}}, \"labels\": [\"x\"], \"label_count\": [1, 2]}}",
-        "{\"a\": {\"kind\": \"classify\", \"parts\": {\"m\": {\"sense\": \"text\"}}, \"labels\": [\"x\"], \"label_count\": [-1]}}",
-        "{\"a\": {\"kind\": \"classify\", \"parts\": {\"m\": {\"sense\": \"text\"}}, \"labels\": [[\"x\"]]}}",
-        "{\"a\": {\"kind\": \"regress\", \"parts\": {\"m\": {\"sense\": \"text\"}}, \"spread\": 0}}",
-        "{\"a\": {\"kind\": \"regress\", \"parts\": {\"m\": {\"sense\": \"text\"}}, \"weight\": -1}}",
-        "{\"a\": {\"kind\": \"regress\", \"parts\": {\"m\": {\"sense\": \"text\"}}, \"metric\": \"accuracy\"}}",
-        "{\"a\": {\"kind\": \"regress\", \"parts\": {\"m\": {\"sense\": \"text\"}}, \"columns\": 3}}",
+    static const struct { pwy_task_kind kind; const char *json; } bad[] = {
+        {PWY_CLASSIFY, "[]"}, {PWY_CLASSIFY, ""}, {PWY_CLASSIFY, "{}"}, {PWY_CLASSIFY, "{\"parts\": 1}"},
+        {PWY_CLASSIFY, "{\"parts\": {\"m\": {}}}"},
+        {PWY_CLASSIFY, "{\"parts\": {\"m\": {\"sense\": \"smell\"}}}"},
+        {PWY_CLASSIFY, "{\"parts\": {\"m\": {\"sense\": \"text\"}}, \"mood\": 3}"},
+        {PWY_CLASSIFY, "{\"parts\": {\"m\": {\"sense\": \"text\"}}, \"labels\": [\"x\", \"x\"]}"},
+        {PWY_CLASSIFY, "{\"parts\": {\"m\": {\"sense\": \"text\"}}, \"labels\": [\"\"]}"},
+        {PWY_CLASSIFY, "{\"parts\": {\"m\": {\"sense\": \"text\"}}, \"labels\": [\"x\"], \"label_count\": [1, 2]}"},
+        {PWY_CLASSIFY, "{\"parts\": {\"m\": {\"sense\": \"text\"}}, \"labels\": [\"x\"], \"label_count\": [-1]}"},
+        {PWY_CLASSIFY, "{\"parts\": {\"m\": {\"sense\": \"text\"}}, \"labels\": [[\"x\"]]}"},
+        {PWY_REGRESS, "{\"parts\": {\"m\": {\"sense\": \"text\"}}, \"labels\": [\"x\"]}"},
+        {PWY_REGRESS, "{\"parts\": {\"m\": {\"sense\": \"text\"}}, \"spread\": 0}"},
+        {PWY_REGRESS, "{\"parts\": {\"m\": {\"sense\": \"text\"}}, \"weight\": -1}"},
+        {PWY_REGRESS, "{\"parts\": {\"m\": {\"sense\": \"text\"}}, \"metric\": \"accuracy\"}"},
+        {PWY_REGRESS, "{\"parts\": {\"m\": {\"sense\": \"text\"}}, \"columns\": 3}"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct pw_node *node;
-        pwy_registry *read = tasks;
-        ck_assert_int_eq(pw_node_from_json(bad[i], strlen(bad[i]), NULL, &node), PWY_OK);
-        ck_assert_msg(pw_registry_from_node(NULL, node, &read) == PWY_E_FORMAT, "%s", bad[i]);
-        ck_assert_ptr_eq(read, tasks);
-        pw_node_free(node);
+        pwy_registry *read;
+        pwy_task *t = NULL, *found;
+        ck_assert_int_eq(reopen("a", bad[i].kind, bad[i].json, &read), PWY_OK);
+        for (int turn = 0; turn < 2; turn++) {
+            ck_assert_msg(pw_registry_task(read, 0, &t) == PWY_E_FORMAT, "%s", bad[i].json);
+            says("'a'");
+        }
+        ck_assert_ptr_null(t);
+        ck_assert_int_eq(pwy_registry_find(read, "a", &found), PWY_OK);
+        ck_assert_int_eq(pwy_task_part_count(found), 0);
+        pwy_registry_free(read);
     }
-    pwy_registry *read = tasks;
-    ck_assert_int_eq(pw_registry_from_node(NULL, NULL, &read), PWY_E_FORMAT);
+    pwy_registry *read;
+    ck_assert_int_eq(reopen("a/b", PWY_CLASSIFY, "{}", &read), PWY_OK);
+    ck_assert_ptr_null(pwy_registry_at(read, 0));
+    pwy_registry_free(read);
+    ck_assert_int_eq(reopen("a", 7, "{}", &read), PWY_OK);
+    ck_assert_ptr_null(pwy_registry_at(read, 0));
+    says("kind 7");
+    pwy_registry_free(read);
 }
 END_TEST
 
@@ -697,8 +732,8 @@ static Suite *suite(void)
         long_lists_of_labels_are_cut, no_usable_target_is_an_error_that_says_why, several_labels,
         numbers_have_mean_and_spread, a_number_is_a_label_too, texts_with_a_target_are_written, cuts_every_row_once,
         a_tenth_validates, bad_cuts_change_nothing, losses_and_their_gradients, accuracy_and_macro_f1, micro_f1,
-        errors_of_numbers, bits_of_text, copies_hold_their_sources, comes_back_from_json_to_the_bit,
-        damaged_trees_are_refused};
+        errors_of_numbers, bits_of_text, copies_hold_their_sources, comes_back_from_a_file_to_the_bit,
+        damaged_settings_are_refused};
     Suite *s = suite_create("task");
     TCase *t = tcase_create("task");
     tcase_add_checked_fixture(t, setup, teardown);

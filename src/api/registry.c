@@ -7,6 +7,12 @@ static pwy_status of_task(const pwy_task *task, pwy_status status)
     return status == PWY_OK || status == PWY_E_NOMEM ? status : pw_fail_task(task->name);
 }
 
+/* The task with all that is known of it, read now if need be; NULL: none given, or it cannot be read. */
+static const pwy_task *filled(const pwy_task *task)
+{
+    return task != NULL && pw_task_fill(task) == PWY_OK ? task : NULL;
+}
+
 static bool split_is(pwy_split split)
 {
     return split == PWY_TRAIN || split == PWY_VALID || split == PWY_TEST;
@@ -40,7 +46,7 @@ pwy_status pwy_registry_find(const pwy_registry *registry, const char *name, pwy
     PW_GIVEN(registry);
     PW_GIVEN(name);
     PW_GIVEN(task);
-    return pw_registry_get(registry, name, task);
+    return pw_registry_find(registry, name, task);
 }
 
 int64_t pwy_registry_count(const pwy_registry *registry)
@@ -50,7 +56,9 @@ int64_t pwy_registry_count(const pwy_registry *registry)
 
 pwy_task *pwy_registry_at(const pwy_registry *registry, int64_t index)
 {
-    return registry != NULL && index >= 0 && index < registry->n ? pw_registry_at(registry, index) : NULL;
+    pwy_task *task;
+    if (registry == NULL || index < 0 || index >= registry->n) return NULL;
+    return pw_registry_peek(registry, index, &task) == PWY_OK ? task : NULL;
 }
 
 /* --- what a task is --- */
@@ -83,7 +91,7 @@ pwy_status pwy_task_kind_from_name(const char *name, pwy_task_kind *kind)
 
 int64_t pwy_task_part_count(const pwy_task *task)
 {
-    return task != NULL ? task->n_parts : 0;
+    return filled(task) != NULL ? task->n_parts : 0;
 }
 
 const char *pwy_task_part_name(const pwy_task *task, int64_t index)
@@ -98,12 +106,12 @@ const char *pwy_task_part_sense(const pwy_task *task, int64_t index)
 
 int64_t pwy_task_label_count(const pwy_task *task)
 {
-    return task != NULL ? pw_map_count(task->labels) : 0;
+    return filled(task) != NULL ? task->labels.n : 0;
 }
 
 const char *pwy_task_label(const pwy_task *task, int64_t index)
 {
-    return index >= 0 && index < pwy_task_label_count(task) ? pw_map_key(task->labels, index) : NULL;
+    return index >= 0 && index < pwy_task_label_count(task) ? task->labels.text[index] : NULL;
 }
 
 /* --- setting it up --- */
@@ -124,6 +132,7 @@ pwy_status pwy_task_add_part_with(pwy_task *task, const char *part, const char *
     PW_GIVEN(task);
     PW_GIVEN(part);
     PW_GIVEN(sense);
+    PW_TRY(pw_task_fill(task));
     pwy_status status = not_yet(task);
     if (status == PWY_OK) status = pw_task_add_part(task, part, sense, settings != NULL ? settings->map : NULL);
     return of_task(task, status);
@@ -133,12 +142,14 @@ pwy_status pwy_task_add_label(pwy_task *task, const char *label)
 {
     PW_GIVEN(task);
     PW_GIVEN(label);
+    PW_TRY(pw_task_fill(task));
     return of_task(task, pw_task_add_label(task, label));
 }
 
 pwy_status pwy_task_set_weight(pwy_task *task, double weight)
 {
     PW_GIVEN(task);
+    PW_TRY(pw_task_fill(task));
     return of_task(task, pw_task_set_weight(task, weight));
 }
 
@@ -146,6 +157,7 @@ pwy_status pwy_task_set_metric(pwy_task *task, const char *metric)
 {
     PW_GIVEN(task);
     PW_GIVEN(metric);
+    PW_TRY(pw_task_fill(task));
     return of_task(task, pw_task_set_metric(task, metric));
 }
 
@@ -155,6 +167,7 @@ pwy_status pwy_task_read(pwy_task *task, pwy_split split, const char *path, cons
                          const pwy_options *options)
 {
     PW_GIVEN(task);
+    PW_TRY(pw_task_fill(task));
     if (!split_is(split)) return of_task(task, pw_fail(PWY_E_ARGUMENT, "%d is no split; PWY_TRAIN is one", (int)split));
     return of_task(task, pw_task_read(task, split, path, target, options != NULL ? options->map : NULL));
 }
@@ -163,6 +176,7 @@ pwy_status pwy_task_set_source(pwy_task *task, pwy_split split, pwy_source *sour
 {
     PW_GIVEN(task);
     PW_GIVEN(source);
+    PW_TRY(pw_task_fill(task));
     if (!split_is(split)) return of_task(task, pw_fail(PWY_E_ARGUMENT, "%d is no split; PWY_TRAIN is one", (int)split));
     pw_task_set_source(task, split, pw_source_hold(source));
     return PWY_OK;
@@ -172,6 +186,7 @@ pwy_status pwy_task_get_source(const pwy_task *task, pwy_split split, pwy_source
 {
     PW_GIVEN(task);
     PW_GIVEN(source);
+    PW_TRY(pw_task_fill(task));
     if (!split_is(split)) return of_task(task, pw_fail(PWY_E_ARGUMENT, "%d is no split; PWY_TRAIN is one", (int)split));
     if (task->source[split] == NULL)
         return of_task(task, pw_fail(PWY_E_NOT_FOUND, "it has no %s rows", pw_split_name(split)));

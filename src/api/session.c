@@ -46,10 +46,15 @@ void pwy_session_free(pwy_session *session)
 /* The task asked for; NULL is right where the model has only one. */
 static pwy_status find_net(const pwy_session *s, const char *task, struct pw_net **out)
 {
-    if (task == NULL && s->model->registry->n != 1)
-        return pw_fail(PWY_E_ARGUMENT, "task is NULL, and the model has %d tasks; name one, such as '%s'",
-                       s->model->registry->n, pw_registry_at(s->model->registry, 0)->name);
-    PW_TRY(pw_model_net(s->model, task == NULL ? pw_registry_at(s->model->registry, 0)->name : task, out));
+    const pwy_registry *tasks = s->model->registry;
+    struct pwy_task *first;
+    if (task == NULL) {
+        PW_TRY(pw_registry_peek(tasks, 0, &first));
+        if (tasks->n != 1)
+            return pw_fail(PWY_E_ARGUMENT, "task is NULL, and the model has %d tasks; name one, such as '%s'", tasks->n,
+                           first->name);
+    }
+    PW_TRY(pw_model_net(s->model, task == NULL ? first->name : task, out));
     if ((*out)->task->trained) return PWY_OK;
     return pw_fail(PWY_E_STATE, "task '%s' has not been trained; pwy_trainer_run trains it", (*out)->task->name);
 }

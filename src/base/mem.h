@@ -30,6 +30,15 @@ pwy_status pw_buf_printf(struct pw_buf *buf, const char *format, ...) __attribut
 pwy_status pw_buf_add_json(struct pw_buf *buf, const char *text);   /* in quotes, escaped; UTF-8 stays as it is */
 void pw_buf_free(struct pw_buf *buf);
 
+/* Texts and small arrays packed one behind the other, given back all at once; what is taken never moves. One thread at
+   a time. NULL with the error set where there is no memory. */
+struct pw_words;
+struct pw_words *pw_words_new(void);
+void pw_words_free(struct pw_words *w);                            /* NULL allowed */
+void *pw_words_take(struct pw_words *w, size_t len, size_t align);  /* not zeroed; align: a power of two, at most 16 */
+char *pw_words_copy(struct pw_words *w, const char *text, size_t len);   /* with a NUL behind */
+const char *pw_words_put(struct pw_words *w, const char *text);    /* the same text may be the same pointer: constant */
+
 /* A map from strings to 64-bit numbers, insertion order kept; keys are copied. */
 struct pw_map;
 struct pw_map *pw_map_new(void);

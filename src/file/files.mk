@@ -1,5 +1,6 @@
 pathways_sources += src/file/model_file.h src/file/model_file.c src/file/file.h src/file/header.h \
   src/file/scan.c src/file/header.c src/file/names.c src/file/safetensors.c src/file/safetensors_write.c
+pathways_sources += src/file/registry_file.h src/file/registry_file.c
 check_PROGRAMS += tests/test_safetensors
 tests_test_safetensors_SOURCES = tests/test_safetensors.c
 check_PROGRAMS += tests/test_file

@@ -1,5 +1,6 @@
-/* Models to and from safetensors. Configuration, tasks and senses are one JSON tensor, the tokenizer another. */
+/* Models to and from safetensors. The configuration is one JSON tensor, the tokenizer another, the tasks a few. */
 #include "file/model_file.h"
+#include "file/registry_file.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +19,6 @@ static pwy_status put_config(const pwy_model *m, struct pw_node *config)
     PW_TRY(pw_node_put_int(config, "version", PW_FORMAT_VERSION));
     PW_TRY(pw_shape_to_node(&m->shape, &node));
     PW_TRY(pw_node_put(config, "shape", node));
-    PW_TRY(pw_registry_to_node(m->registry, &node));
-    PW_TRY(pw_node_put(config, "registry", node));
-    PW_TRY(pw_senses_to_node(m, &node));
-    PW_TRY(pw_node_put(config, "senses", node));
     return pw_node_put_copy(config, "run", m->run);
 }
 
@@ -58,7 +55,7 @@ static struct pw_tensor param_tensor(const struct pw_param *p)
     return t;
 }
 
-struct listing { struct pw_tensor *list; int64_t n; char *config, *tok; char (*load_name)[40]; };
+struct listing { struct pw_tensor *list; int64_t n; char *config, *tok; char (*load_name)[40]; struct pw_image tasks; };
 
 static void listing_free(struct listing *l)
 {
@@ -66,6 +63,20 @@ static void listing_free(struct listing *l)
     free(l->config);
     free(l->tok);
     free(l->load_name);
+    pw_image_free(&l->tasks);
+}
+
+static pwy_status net_senses(void *arg, int64_t task, struct pw_node **out)
+{
+    return pw_senses_to_node(arg, task, out);
+}
+
+/* The registry's tensors; what is empty is left out. */
+static pwy_status listing_tasks(const pwy_model *m, struct listing *l)
+{
+    PW_TRY(pw_registry_image(m->registry, 0, net_senses, (void *)(uintptr_t)m, &l->tasks));
+    l->n += pw_registry_tensors(&l->tasks, l->list + l->n);
+    return PWY_OK;
 }
 
 static pwy_status listing_texts(const pwy_model *m, struct listing *l)
@@ -81,10 +92,11 @@ static pwy_status listing_texts(const pwy_model *m, struct listing *l)
 
 static pwy_status listing_make(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, struct listing *l)
 {
-    size_t cap = (size_t)m->params->n + (size_t)m->shape.layers + (size_t)n_extra + 2;
+    size_t cap = (size_t)m->params->n + (size_t)m->shape.layers + (size_t)n_extra + 2 + PW_REGISTRY_TENSORS;
     PW_NEED(l->list = pw_calloc(cap, sizeof *l->list));
     PW_NEED(l->load_name = pw_calloc((size_t)m->shape.layers + 1, sizeof *l->load_name));
     PW_TRY(listing_texts(m, l));
+    PW_TRY(listing_tasks(m, l));
     for (int i = 0; i < m->shape.layers && m->shape.experts > 0; i++) {
         snprintf(l->load_name[i], sizeof l->load_name[i], "trunk.%d.load", i);
         l->list[l->n++] = load_tensor(m, i, l->load_name[i]);
@@ -98,7 +110,7 @@ static pwy_status make_metadata(struct pw_node **out)
 {
     struct pw_node *map;
     PW_NEED(map = pw_node_new(PW_MAP));
-    pwy_status status = pw_node_put_text(map, "format", "pathways 1");
+    pwy_status status = pw_node_put_text(map, "format", "pathways 2");
     if (status == PWY_OK) *out = map;
     else pw_node_free(map);
     return status;
@@ -160,7 +172,7 @@ static pwy_status read_json(const struct pw_tensors *tensors, const char *tensor
 static pwy_status check_version(const struct pw_node *config, const char *name)
 {
     const struct pw_node *version = pw_node_get(config, "version");
-    if (version != NULL && version->kind == PW_SCALAR && strcmp(version->text, "1") == 0) return PWY_OK;
+    if (version != NULL && version->kind == PW_SCALAR && strcmp(version->text, "2") == 0) return PWY_OK;
     return pw_fail(PWY_E_UNSUPPORTED, "%s: format version %s; this library reads version %d", name,
                    version != NULL && version->kind == PW_SCALAR ? version->text : "?", PW_FORMAT_VERSION);
 }
@@ -217,10 +229,10 @@ static pwy_status read_model(pwy_model *m, const struct pw_node *config, const s
     const struct pw_node *run = pw_node_get(config, "run");
     PW_TRY(check_version(config, name));
     PW_TRY(pw_options_read(pw_node_get(config, "shape"), "shape", pw_shape_options, &m->shape));
-    PW_TRY(pw_registry_from_node(m->ctx, pw_node_get(config, "registry"), &m->registry));
+    PW_TRY(pw_registry_from_tensors(m->ctx, tensors, name, own, &m->registry));
     PW_TRY(read_tokenizer(m, tensors, name));
     PW_TRY(read_params(m, tensors, own));
-    PW_TRY(pw_model_assemble(m, pw_node_get(config, "senses")));
+    PW_TRY(pw_model_assemble(m));
     read_loads(m, tensors);
     if (run != NULL) PW_NEED(m->run = pw_node_copy(run));
     return PWY_OK;

@@ -4,7 +4,7 @@
 #include "file/file.h"
 #include "model/model.h"
 
-enum { PW_FORMAT_VERSION = 1 };
+enum { PW_FORMAT_VERSION = 2 };
 
 /* extra: tensors written behind the model's own (a checkpoint's), n_extra of them. */
 pwy_status pw_model_write(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, pw_write_fn write,

@@ -188,7 +188,7 @@ static pwy_status build_into(pwy_model *m, const struct pw_node *options)
     PW_TRY(fit_targets(m->registry));
     PW_TRY(build_tokenizer(m));
     PW_NEED(m->params = pw_params_new((uint64_t)m->shape.seed));
-    PW_TRY(pw_nets_make(m, NULL));
+    PW_TRY(pw_nets_make(m));
     PW_TRY(pw_nets_fit_open(m));
     PW_TRY(fit_nets(m));
     return pw_model_declare(m);

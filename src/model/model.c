@@ -42,9 +42,9 @@ pwy_status pw_model_declare(pwy_model *m)
     return PWY_OK;
 }
 
-pwy_status pw_model_assemble(pwy_model *m, const struct pw_node *senses)
+pwy_status pw_model_assemble(pwy_model *m)
 {
-    PW_TRY(pw_nets_make(m, senses));
+    PW_TRY(pw_nets_make(m));
     return pw_model_declare(m);
 }
 

@@ -54,9 +54,8 @@ void pw_model_release(pwy_model *m);                                 /* NULL all
 /* Looks through the training data: targets, tokenizer, the senses' constants; then declares every parameter. Holds the
    registry's sources through its own copy. */
 pwy_status pw_model_build(pwy_registry *registry, const struct pw_node *options, pwy_model **out);
-/* The same from what a file brought: registry, tokenizer and params filled in, senses' saved state in `senses` (a map
-   task -> part -> map). */
-pwy_status pw_model_assemble(pwy_model *m, const struct pw_node *senses);
+/* The same from what a file brought: registry, tokenizer and params filled in. */
+pwy_status pw_model_assemble(pwy_model *m);
 pwy_status pw_model_make(pwy_context *ctx, pwy_model **out);         /* empty, counted once */
 pwy_status pw_model_declare(pwy_model *m);   /* every parameter, when the senses are fitted or loaded */
 extern const struct pw_option pw_shape_options[];
@@ -67,11 +66,12 @@ pwy_status pw_model_net(const pwy_model *m, const char *task, struct pw_net **ou
 pwy_status pw_net_open(const pwy_model *m, int64_t task, struct pw_net **out);     /* by the task's index */
 struct pw_net *pw_net_at(const pwy_model *m, int64_t task);          /* NULL: not opened yet */
 const real *pw_embed_t(const pwy_model *m);   /* (d, vocab) for writing at inference; NULL: no net that writes is open */
-pwy_status pw_nets_make(pwy_model *m, const struct pw_node *saved);  /* saved: what the senses kept; NULL: to be fitted */
+pwy_status pw_nets_make(pwy_model *m);                               /* none open */
 pwy_status pw_nets_fit_open(pwy_model *m);                           /* all, their senses not fitted yet */
 pwy_status pw_nets_declare(pwy_model *m);                            /* the parameters of those that are open */
 void pw_nets_free(struct pw_nets *nets);
-pwy_status pw_senses_to_node(const pwy_model *m, struct pw_node **out);
+/* What a task's senses keep: part -> map, the caller's; NULL: its net is not open, so it is as the file says. */
+pwy_status pw_senses_to_node(const pwy_model *m, int64_t task, struct pw_node **out);
 pwy_status pw_model_json(const pwy_model *m, struct pw_buf *out);    /* describe.c */
 
 /* --- a batch --- */

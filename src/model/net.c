@@ -8,7 +8,6 @@
 struct pw_nets {
     pthread_mutex_t lock;               /* held while a net is opened: any session may be the first to ask */
     struct pw_net **net; int n;         /* [n], NULL: not opened yet */
-    struct pw_node *saved;              /* what a file says of the senses: task -> part -> map; NULL: they are fitted */
     real *embed_t;                      /* (d, vocab) for writing at inference; made with the first net that writes */
 };
 
@@ -137,22 +136,26 @@ static void free_net(struct pw_net *net)
 static pwy_status make_net(const pwy_model *m, int task, struct pw_net **out)
 {
     struct pw_net *net;
+    struct pwy_task *t;
+    PW_TRY(pw_registry_task(m->registry, task, &t));
     PW_NEED(net = pw_calloc(1, sizeof *net));
-    pwy_status status = open_senses(m, net, pw_registry_at(m->registry, task));
+    pwy_status status = open_senses(m, net, t);
     if (status == PWY_OK) *out = net;
     else free_net(net);
     return status;
 }
 
-static pwy_status load_senses(struct pw_net *net, const struct pw_node *saved)
+static pwy_status load_senses(struct pw_net *net)
 {
-    const struct pw_node *of_task = pw_node_get(saved, net->task->name);
-    for (int p = 0; p < net->n_parts; p++) {
+    struct pw_node *saved;
+    pwy_status status = PWY_OK;
+    PW_TRY(pw_task_senses(net->task, &saved));
+    for (int p = 0; p < net->n_parts && status == PWY_OK; p++) {
         struct pw_sense *s = &net->sense[p];
-        const struct pw_node *of_part = pw_node_get(of_task, net->task->parts[p].name);
-        if (s->ops->load != NULL) PW_TRY(s->ops->load(s, of_part));
+        if (s->ops->load != NULL) status = s->ops->load(s, pw_node_get(saved, net->task->parts[p].name));
     }
-    return PWY_OK;
+    pw_node_free(saved);
+    return status;
 }
 
 /* The embedding with lanes over the vocabulary, for writing one row at a time. */
@@ -179,11 +182,15 @@ static pwy_status load_net(const pwy_model *m, int task)
 {
     struct pw_net *net;
     PW_TRY(make_net(m, task, &net));
-    pwy_status status = load_senses(net, m->nets->saved);
+    pwy_status status = load_senses(net);
     if (status == PWY_OK) status = declare_and_count(m, net);
-    if (status == PWY_OK) __atomic_store_n(&m->nets->net[task], net, __ATOMIC_RELEASE);
-    else free_net(net);
-    return status == PWY_OK ? PWY_OK : pw_fail_task(pw_registry_at(m->registry, task)->name);
+    if (status == PWY_OK) {
+        __atomic_store_n(&m->nets->net[task], net, __ATOMIC_RELEASE);
+        return PWY_OK;
+    }
+    pw_fail_task(net->task->name);
+    free_net(net);
+    return status;
 }
 
 struct pw_net *pw_net_at(const pwy_model *m, int64_t task)
@@ -211,14 +218,13 @@ const real *pw_embed_t(const pwy_model *m)
     return m->nets->embed_t;
 }
 
-pwy_status pw_nets_make(pwy_model *m, const struct pw_node *saved)
+pwy_status pw_nets_make(pwy_model *m)
 {
     struct pw_nets *nets;
     PW_NEED(m->nets = nets = pw_calloc(1, sizeof *nets));
     pthread_mutex_init(&nets->lock, NULL);
     nets->n = m->registry->n;
     PW_NEED(nets->net = pw_calloc((size_t)nets->n + 1, sizeof(struct pw_net *)));
-    if (saved != NULL) PW_NEED(nets->saved = pw_node_copy(saved));
     return PWY_OK;
 }
 
@@ -242,7 +248,6 @@ void pw_nets_free(struct pw_nets *nets)
     for (int i = 0; nets->net != NULL && i < nets->n; i++)
         if (nets->net[i] != NULL) free_net(nets->net[i]);
     pthread_mutex_destroy(&nets->lock);
-    pw_node_free(nets->saved);
     free(nets->embed_t);
     free(nets->net);
     free(nets);
@@ -257,32 +262,15 @@ static pwy_status save_sense(const struct pw_sense *s, const char *part, struct 
     return s->ops->save == NULL ? PWY_OK : s->ops->save(s, own);
 }
 
-static pwy_status save_net(const struct pw_net *net, struct pw_node *into)
+pwy_status pw_senses_to_node(const pwy_model *m, int64_t task, struct pw_node **out)
 {
-    struct pw_node *of_task;
-    PW_TRY(pw_node_put_new(into, net->task->name, PW_MAP, &of_task));
-    for (int p = 0; p < net->n_parts; p++) PW_TRY(save_sense(&net->sense[p], net->task->parts[p].name, of_task));
-    return PWY_OK;
-}
-
-/* A net that is not open is as it was saved. */
-static pwy_status save_task(const pwy_model *m, int task, struct pw_node *into)
-{
-    const char *name = pw_registry_at(m->registry, task)->name;
     const struct pw_net *net = pw_net_at(m, task);
-    return net != NULL ? save_net(net, into) : pw_node_put_copy(into, name, pw_node_get(m->nets->saved, name));
-}
-
-pwy_status pw_senses_to_node(const pwy_model *m, struct pw_node **out)
-{
-    struct pw_node *all;
-    PW_NEED(all = pw_node_new(PW_MAP));
-    for (int i = 0; i < m->registry->n; i++) {
-        pwy_status status = save_task(m, i, all);
-        if (status == PWY_OK) continue;
-        pw_node_free(all);
-        return status;
-    }
-    *out = all;
-    return PWY_OK;
+    struct pw_node *of_task = NULL;
+    pwy_status status = PWY_OK;
+    if (net != NULL) PW_NEED(of_task = pw_node_new(PW_MAP));
+    for (int p = 0; net != NULL && p < net->n_parts && status == PWY_OK; p++)
+        status = save_sense(&net->sense[p], net->task->parts[p].name, of_task);
+    if (status == PWY_OK) *out = of_task;
+    else pw_node_free(of_task);
+    return status;
 }

@@ -27,7 +27,7 @@ static pwy_status rank(const struct pwy_task *t, const real *scores, int n, stru
             r->label[at] = r->label[at - 1];
         }
         r->score[at] = (double)scores[i];
-        PW_NEED(r->label[at] = pw_strdup(pw_map_key(t->labels, i)));
+        PW_NEED(r->label[at] = pw_strdup(t->labels.text[i]));
     }
     return PWY_OK;
 }

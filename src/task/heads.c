@@ -51,19 +51,19 @@ enum { SHOWN_LABELS = 12, SHOWN_BYTES = 60 };
 /* "ham, spam", or the first dozen and how many there are. */
 static pwy_status list_labels(const struct pwy_task *t, struct pw_buf *out)
 {
-    int64_t n = pw_map_count(t->labels);
+    int64_t n = t->labels.n;
     for (int64_t i = 0; i < n && i < SHOWN_LABELS; i++)
-        PW_TRY(pw_buf_printf(out, "%s%.*s", i == 0 ? "" : ", ", SHOWN_BYTES, pw_map_key(t->labels, i)));
+        PW_TRY(pw_buf_printf(out, "%s%.*s", i == 0 ? "" : ", ", SHOWN_BYTES, t->labels.text[i]));
     return n > SHOWN_LABELS ? pw_buf_printf(out, ", ... (%lld in all)", (long long)n) : PWY_OK;
 }
 
 static const char *nearest_label(const struct pwy_task *t, const char *label)
 {
-    int64_t n = pw_map_count(t->labels);
+    int64_t n = t->labels.n;
     if (n <= SHOWN_LABELS || n > 4096) return NULL;
     const char **words = pw_calloc((size_t)n + 1, sizeof *words);
     if (words == NULL) return NULL;
-    for (int64_t i = 0; i < n; i++) words[i] = pw_map_key(t->labels, i);
+    for (int64_t i = 0; i < n; i++) words[i] = t->labels.text[i];
     const char *near = pw_nearest(label, words);
     free(words);
     return near;
@@ -72,7 +72,7 @@ static const char *nearest_label(const struct pwy_task *t, const char *label)
 pwy_status pw_label_unknown(const struct pwy_task *t, const pwy_example *ex, const char *label)
 {
     struct pw_buf list = {0};
-    if (pw_map_count(t->labels) == 0) return pw_target_fail(ex, "label '%.60s': the task has no labels yet", label);
+    if (t->labels.n == 0) return pw_target_fail(ex, "label '%.60s': the task has no labels yet", label);
     if (list_labels(t, &list) != PWY_OK) {
         pw_buf_free(&list);
         return PWY_E_NOMEM;

@@ -1,9 +1,9 @@
-/* The registry as a tree of settings, for the model file, and back. */
+/* A task as JSON for the model file, and back: exactly, and short where a setting is the usual one. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/num.h"
-#include "task/task.h"
+#include "task/store.h"
 
 /* --- to --- */
 
@@ -22,56 +22,51 @@ static pwy_status put_parts(struct pw_node *map, const struct pwy_task *t)
 static pwy_status put_labels(struct pw_node *map, const struct pwy_task *t)
 {
     struct pw_node *labels, *counts;
-    int64_t n = pw_map_count(t->labels);
+    int64_t n = t->labels.n;
     PW_TRY(pw_node_put_new(map, "labels", PW_LIST, &labels));
-    for (int64_t i = 0; i < n; i++) PW_TRY(pw_node_add_text(labels, pw_map_key(t->labels, i)));
+    for (int64_t i = 0; i < n; i++) PW_TRY(pw_node_add_text(labels, t->labels.text[i]));
     if (t->label_count == NULL) return PWY_OK;
     PW_TRY(pw_node_put_new(map, "label_count", PW_LIST, &counts));
     for (int64_t i = 0; i < n; i++) PW_TRY(pw_node_add_int(counts, t->label_count[i]));
     return PWY_OK;
 }
 
+/* A number that differs from what its absence means. */
+static pwy_status put_unless(struct pw_node *map, const char *key, double number, double usual)
+{
+    if (number == usual && !signbit(number) == !signbit(usual)) return PWY_OK;
+    return pw_node_put_number(map, key, number);
+}
+
 static pwy_status put_settings(struct pw_node *map, const struct pwy_task *t)
 {
-    PW_TRY(pw_node_put_text(map, "kind", t->head->name));
     PW_TRY(put_parts(map, t));
     PW_TRY(pw_node_put_text(map, "target", t->target));
     PW_TRY(pw_node_put_copy(map, "columns", t->columns));
     PW_TRY(pw_node_put_text(map, "missing", t->missing));
     PW_TRY(pw_node_put_text(map, "metric", t->metric));
-    return pw_node_put_number(map, "weight", t->weight);
+    return put_unless(map, "weight", t->weight, 1);
 }
 
 static pwy_status put_fitted(struct pw_node *map, const struct pwy_task *t)
 {
-    if (t->head->kind == PWY_CLASSIFY || t->head->kind == PWY_MULTILABEL) PW_TRY(put_labels(map, t));
-    PW_TRY(pw_node_put_flag(map, "fixed_labels", t->fixed_labels));
-    PW_TRY(pw_node_put_number(map, "mean", t->mean));
-    PW_TRY(pw_node_put_number(map, "spread", t->spread));
-    PW_TRY(pw_node_put_int(map, "n_train", t->n_train));
-    PW_TRY(pw_node_put_number(map, "wide_scale", t->wide_scale));
-    PW_TRY(pw_node_put_number(map, "trunk_scale", t->trunk_scale));
-    return pw_node_put_flag(map, "trained", t->trained);
+    if (t->labels.n > 0) PW_TRY(put_labels(map, t));
+    if (t->fixed_labels) PW_TRY(pw_node_put_flag(map, "fixed_labels", true));
+    PW_TRY(put_unless(map, "mean", t->mean, 0));
+    PW_TRY(put_unless(map, "spread", t->spread, 1));
+    if (t->n_train > 0) PW_TRY(pw_node_put_int(map, "n_train", t->n_train));
+    PW_TRY(put_unless(map, "wide_scale", t->wide_scale, 0));
+    return put_unless(map, "trunk_scale", t->trunk_scale, 1);
 }
 
-static pwy_status put_tasks(struct pw_node *map, const pwy_registry *r)
-{
-    struct pw_node *task;
-    for (int i = 0; i < r->n; i++) {
-        PW_TRY(pw_node_put_new(map, pw_registry_at(r, i)->name, PW_MAP, &task));
-        PW_TRY(put_settings(task, pw_registry_at(r, i)));
-        PW_TRY(put_fitted(task, pw_registry_at(r, i)));
-    }
-    return PWY_OK;
-}
-
-pwy_status pw_registry_to_node(const pwy_registry *r, struct pw_node **out)
+pwy_status pw_task_to_json(const struct pwy_task *t, char **out)
 {
     struct pw_node *map;
     PW_NEED(map = pw_node_new(PW_MAP));
-    pwy_status status = put_tasks(map, r);
-    if (status == PWY_OK) *out = map;
-    else pw_node_free(map);
+    pwy_status status = put_settings(map, t);
+    if (status == PWY_OK) status = put_fitted(map, t);
+    if (status == PWY_OK) status = (*out = pw_node_to_json(map)) == NULL ? PWY_E_NOMEM : PWY_OK;
+    pw_node_free(map);
     return status;
 }
 
@@ -79,21 +74,20 @@ pwy_status pw_registry_to_node(const pwy_registry *r, struct pw_node **out)
 
 /* What is read of a task's map by table; texts are borrowed by nobody and freed after. */
 struct saved {
-    char *kind, *target, *missing, *metric;
+    char *target, *missing, *metric;
     const struct pw_node *parts, *columns, *labels, *label_count;
     double weight, mean, spread, wide_scale, trunk_scale;
     int64_t n_train;
-    bool fixed_labels, trained;
+    bool fixed_labels;
 };
 #define FIELD(name, type, min, max) {#name, type, offsetof(struct saved, name), min, max}
 static const struct pw_option saved_options[] = {
-    FIELD(kind, PW_OPT_TEXT, 0, 0), FIELD(parts, PW_OPT_NODE, 0, 0), FIELD(target, PW_OPT_TEXT, 0, 0),
+    FIELD(parts, PW_OPT_NODE, 0, 0), FIELD(target, PW_OPT_TEXT, 0, 0),
     FIELD(columns, PW_OPT_NODE, 0, 0), FIELD(missing, PW_OPT_TEXT, 0, 0), FIELD(metric, PW_OPT_TEXT, 0, 0),
     FIELD(weight, PW_OPT_NUMBER, 0, HUGE_VAL), FIELD(labels, PW_OPT_NODE, 0, 0), FIELD(label_count, PW_OPT_NODE, 0, 0),
     FIELD(fixed_labels, PW_OPT_FLAG, 0, 0), FIELD(mean, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL),
     FIELD(spread, PW_OPT_NUMBER, 0, HUGE_VAL), FIELD(n_train, PW_OPT_INT, 0, 9e18),
-    FIELD(wide_scale, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL), FIELD(trunk_scale, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL),
-    FIELD(trained, PW_OPT_FLAG, 0, 0), {0}
+    FIELD(wide_scale, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL), FIELD(trunk_scale, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL), {0}
 };
 
 static bool is_list(const struct pw_node *node)
@@ -118,7 +112,7 @@ static pwy_status read_parts(struct pwy_task *t, const struct pw_node *parts)
 
 static pwy_status read_counts(struct pwy_task *t, const struct pw_node *counts)
 {
-    int64_t n = pw_map_count(t->labels);
+    int64_t n = t->labels.n;
     if (counts == NULL) return PWY_OK;
     if (!is_list(counts) || counts->n != n)
         return pw_fail(PWY_E_FORMAT, "'label_count' is not a list of %lld", (long long)n);
@@ -131,11 +125,20 @@ static pwy_status read_counts(struct pwy_task *t, const struct pw_node *counts)
     return PWY_OK;
 }
 
+static pwy_status read_label(struct pwy_task *t, const char *label)
+{
+    if (*label == '\0' || pw_task_label(t, label) >= 0)
+        return pw_fail(PWY_E_FORMAT, "'labels' has '%.40s' twice, or an empty one", label);
+    return pw_labels_add(&t->labels, t->registry->store->words, label);
+}
+
 static pwy_status read_labels(struct pwy_task *t, const struct saved *s)
 {
     if (s->labels == NULL) return PWY_OK;
     if (!is_list(s->labels)) return pw_fail(PWY_E_FORMAT, "'labels' is not a list of texts");
-    for (int i = 0; i < s->labels->n; i++) PW_TRY(pw_task_add_label(t, s->labels->item[i]->text));
+    if (t->head->kind != PWY_CLASSIFY && t->head->kind != PWY_MULTILABEL)
+        return pw_fail(PWY_E_FORMAT, "kind %s has no labels", t->head->name);
+    for (int i = 0; i < s->labels->n; i++) PW_TRY(read_label(t, s->labels->item[i]->text));
     return read_counts(t, s->label_count);
 }
 
@@ -178,18 +181,7 @@ static pwy_status fill_task(struct pwy_task *t, const struct saved *s)
     t->wide_scale = s->wide_scale;
     t->trunk_scale = s->trunk_scale;
     t->fixed_labels = s->fixed_labels;
-    t->trained = s->trained;
     return PWY_OK;
-}
-
-static pwy_status add_saved(pwy_registry *r, const char *name, const struct saved *s)
-{
-    const struct pw_head_ops *head;
-    struct pwy_task *t;
-    if (s->kind == NULL) return pw_fail(PWY_E_FORMAT, "'kind' is missing");
-    PW_TRY(pw_head_named(s->kind, &head));
-    PW_TRY(pw_registry_add(r, name, head, &t));
-    return fill_task(t, s);
 }
 
 /* A fault is the file's, whatever the function that found it calls it; a kind or sense that this build lacks is not. */
@@ -204,24 +196,21 @@ static pwy_status blame_file(const char *name, pwy_status status)
     return status;
 }
 
-static pwy_status read_task(pwy_registry *r, const char *name, const struct pw_node *map)
+static pwy_status read_map(struct pwy_task *t, const struct pw_node *map)
 {
     struct saved s = {.weight = 1, .spread = 1, .trunk_scale = 1};
-    if (map->kind != PW_MAP) return pw_fail(PWY_E_FORMAT, "task '%s' is no map", name);
+    if (map->kind != PW_MAP) return pw_fail(PWY_E_FORMAT, "its settings are no map");
     pwy_status status = pw_options_read(map, "task", saved_options, &s);
-    if (status == PWY_OK) status = add_saved(r, name, &s);
+    if (status == PWY_OK) status = fill_task(t, &s);
     pw_options_release(saved_options, &s);
-    return status == PWY_OK ? PWY_OK : blame_file(name, status);
+    return status;
 }
 
-pwy_status pw_registry_from_node(pwy_context *ctx, const struct pw_node *node, pwy_registry **out)
+pwy_status pw_task_from_json(struct pwy_task *t, const char *text, size_t len, const char *file)
 {
-    pwy_registry *r;
-    pwy_status status = PWY_OK;
-    if (node == NULL || node->kind != PW_MAP) return pw_fail(PWY_E_FORMAT, "the tasks are no map");
-    PW_TRY(pw_registry_make(ctx, &r));
-    for (int i = 0; i < node->n && status == PWY_OK; i++) status = read_task(r, node->key[i], node->item[i]);
-    if (status == PWY_OK) *out = r;
-    else pw_registry_release(r);
-    return status;
+    struct pw_node *map = NULL;
+    pwy_status status = pw_node_from_json(text, len, file, &map);
+    if (status == PWY_OK) status = read_map(t, map);
+    pw_node_free(map);
+    return status == PWY_OK ? PWY_OK : blame_file(t->name, status);
 }

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/num.h"
-#include "task/task.h"
+#include "task/store.h"
 
 /* One look through the rows. Everything is committed to the task at the end. */
 struct scan {
     struct pwy_task *t;
-    struct pw_map *labels;              /* the task's own when its labels are fixed */
+    struct pw_map *labels;              /* the task's own first when they are fixed */
     int64_t *count, cap;                /* [labels] */
     int64_t n, n_bad;                   /* good rows, and those that are not */
     double mean, m2;                    /* Welford's: mean and sum of squared distances */
@@ -171,17 +171,23 @@ static pwy_status sort_labels(struct scan *s)
 
 /* --- the whole --- */
 
-static void commit_labels(struct scan *s)
+/* The task has the new labels and counts, or what it had. */
+static pwy_status commit_labels(struct scan *s)
 {
-    struct pwy_task *t = s->t;
-    if (!t->fixed_labels) {
-        pw_map_free(t->labels);
-        t->labels = s->labels;
-        s->labels = NULL;
+    struct pw_labels labels = {0};
+    for (int64_t i = 0; i < pw_map_count(s->labels) && !s->t->fixed_labels; i++)
+        if (pw_labels_add(&labels, s->t->registry->store->words, pw_map_key(s->labels, i)) != PWY_OK) {
+            pw_labels_free(&labels);
+            return PWY_E_NOMEM;
+        }
+    if (!s->t->fixed_labels) {
+        pw_labels_free(&s->t->labels);
+        s->t->labels = labels;
     }
-    free(t->label_count);
-    t->label_count = s->count;
+    free(s->t->label_count);
+    s->t->label_count = s->count;
     s->count = NULL;
+    return PWY_OK;
 }
 
 static pwy_status finish_labels(struct scan *s)
@@ -189,8 +195,7 @@ static pwy_status finish_labels(struct scan *s)
     if (!s->t->fixed_labels) PW_TRY(sort_labels(s));
     PW_TRY(grow_counts(s));
     if (pw_map_count(s->labels) == 0) return pw_fail(PWY_E_DATA, "its training rows have no label at all");
-    commit_labels(s);
-    return PWY_OK;
+    return commit_labels(s);
 }
 
 static pwy_status finish_number(struct scan *s)
@@ -231,6 +236,16 @@ static pwy_status fit_text(struct pwy_task *t, pwy_source *rows)
     return PWY_OK;
 }
 
+/* Fixed labels have their numbers already. */
+static pwy_status fixed_first(struct scan *s)
+{
+    for (uint32_t i = 0; s->t->fixed_labels && i < s->t->labels.n; i++) {
+        const char *label = s->t->labels.text[i];
+        if (pw_map_add(s->labels, label, strlen(label)) < 0) return PWY_E_NOMEM;
+    }
+    return PWY_OK;
+}
+
 pwy_status pw_task_fit_target(struct pwy_task *t)
 {
     pwy_source *rows = t->source[PWY_TRAIN];
@@ -238,10 +253,10 @@ pwy_status pw_task_fit_target(struct pwy_task *t)
     if (rows == NULL)
         return pw_fail(PWY_E_STATE, "it has no training rows; pwy_task_read or pwy_task_set_source gives them");
     if (t->head->kind == PWY_GENERATE) return fit_text(t, rows);
-    s.labels = t->fixed_labels ? t->labels : pw_map_new();
-    PW_NEED(s.labels);
-    pwy_status status = fit(&s, rows);
-    if (s.labels != t->labels) pw_map_free(s.labels);
+    PW_NEED(s.labels = pw_map_new());
+    pwy_status status = fixed_first(&s);
+    if (status == PWY_OK) status = fit(&s, rows);
+    pw_map_free(s.labels);
     free(s.count);
     free(s.first_bad);
     return status;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sense/sense.h"
-#include "task/task.h"
+#include "task/store.h"
 
 enum { NAME_MAX_BYTES = 200 };
 
@@ -21,41 +21,24 @@ pwy_status pw_name_check(const char *what, const char *name)
     return PWY_OK;
 }
 
-pwy_status pw_task_make(pwy_registry *r, const char *name, const struct pw_head_ops *head, struct pwy_task **out)
+void pw_task_init(struct pwy_task *t, pwy_registry *r, const struct pw_head_ops *head)
 {
-    struct pwy_task *t;
-    PW_NEED(t = pw_calloc(1, sizeof *t));
     t->registry = r;
     t->head = head;
     t->weight = t->spread = t->trunk_scale = 1;
-    t->name = pw_strdup(name);
-    t->labels = pw_map_new();
-    if (t->name == NULL || t->labels == NULL) {
-        pw_task_release(t);
-        return PWY_E_NOMEM;
-    }
-    *out = t;
-    return PWY_OK;
 }
 
-void pw_task_release(struct pwy_task *t)
+void pw_task_close(struct pwy_task *t)
 {
-    for (int p = 0; p < t->n_parts; p++) {
-        free(t->parts[p].name);
-        free(t->parts[p].sense);
-        pw_node_free(t->parts[p].options);
-    }
+    for (int p = 0; p < t->n_parts; p++) pw_node_free(t->parts[p].options);
     for (int s = 0; s < 3; s++)
         if (t->source[s] != NULL) pw_source_release(t->source[s]);
-    free(t->parts);
-    pw_map_free(t->labels);
+    pw_labels_free(&t->labels);
     pw_node_free(t->columns);
     free(t->label_count);
     free(t->missing);
     free(t->target);
     free(t->metric);
-    free(t->name);
-    free(t);
 }
 
 /* --- parts --- */
@@ -136,31 +119,22 @@ static pwy_status settings_check(const struct pw_sense_ops *ops, const struct pw
     return PWY_OK;
 }
 
-static pwy_status part_fill(struct pw_task_part *part, const char *name, const char *sense,
-                            const struct pw_node *settings)
-{
-    PW_NEED(part->name = pw_strdup(name));
-    PW_NEED(part->sense = pw_strdup(sense));
-    if (settings != NULL && settings->n > 0) PW_NEED(part->options = pw_node_copy(settings));
-    return PWY_OK;
-}
-
 pwy_status pw_task_add_part(struct pwy_task *t, const char *name, const char *sense, const struct pw_node *settings)
 {
     const struct pw_sense_ops *ops;
-    struct pw_task_part part = {0};
+    struct pw_words *words = t->registry->store->words;
+    struct pw_task_part *parts;
     PW_TRY(part_name_check(t, name));
     PW_TRY(pw_sense_named(sense, &ops));
     PW_TRY(settings_check(ops, settings));
-    struct pw_task_part *parts = pw_realloc(t->parts, (size_t)t->n_parts + 1, sizeof *parts);
-    PW_NEED(parts);
+    PW_NEED(parts = pw_words_take(words, ((size_t)t->n_parts + 1) * sizeof *parts, sizeof(void *)));
+    if (t->n_parts > 0) memcpy(parts, t->parts, (size_t)t->n_parts * sizeof *parts);
+    struct pw_task_part *part = &parts[t->n_parts];
+    *part = (struct pw_task_part){.sense = ops->name};
+    PW_NEED(part->name = pw_words_put(words, name));
+    if (settings != NULL && settings->n > 0) PW_NEED(part->options = pw_node_copy(settings));
     t->parts = parts;
-    if (part_fill(&part, name, sense, settings) != PWY_OK) {
-        free(part.name);
-        free(part.sense);
-        return PWY_E_NOMEM;
-    }
-    t->parts[t->n_parts++] = part;
+    t->n_parts++;
     return PWY_OK;
 }
 
@@ -180,7 +154,7 @@ pwy_status pw_task_want(const struct pwy_task *t, const char *folder, struct pw_
 
 int pw_task_label(const struct pwy_task *t, const char *label)
 {
-    return (int)pw_map_find(t->labels, label, strlen(label));
+    return (int)pw_labels_find(&t->labels, label);
 }
 
 static bool has_labels(const struct pwy_task *t)
@@ -196,9 +170,9 @@ pwy_status pw_task_add_label(struct pwy_task *t, const char *label)
     if (*label == '\0') return pw_fail(PWY_E_ARGUMENT, "a label cannot be empty");
     if (t->fixed_labels && pw_task_label(t, label) >= 0)
         return pw_fail(PWY_E_EXISTS, "label '%s' is there already", label);
-    if (!t->fixed_labels && pw_map_count(t->labels) > 0)
+    if (!t->fixed_labels && t->labels.n > 0)
         return pw_fail(PWY_E_STATE, "its labels were found in its training rows already");
-    if (pw_map_add(t->labels, label, strlen(label)) < 0) return PWY_E_NOMEM;
+    PW_TRY(pw_labels_add(&t->labels, t->registry->store->words, label));
     t->fixed_labels = true;
     return PWY_OK;
 }
@@ -225,4 +199,13 @@ void pw_task_set_source(struct pwy_task *t, pwy_split split, pwy_source *source)
 {
     if (t->source[split] != NULL) pw_source_release(t->source[split]);
     t->source[split] = source;
+}
+
+pwy_status pw_task_set_digest(struct pwy_task *t, const uint8_t digest[32])
+{
+    uint8_t *copy;
+    PW_NEED(copy = pw_words_take(t->registry->store->words, 32, 1));
+    memcpy(copy, digest, 32);
+    t->digest = copy;
+    return PWY_OK;
 }

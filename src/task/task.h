@@ -8,51 +8,87 @@
 struct pw_head_ops;
 struct pw_sense_ops;
 
-struct pw_task_part { char *name; char *sense; struct pw_node *options; };
+struct pw_task_part { const char *name; const char *sense; struct pw_node *options; };   /* texts: the registry's */
 
+/* labels.c: in the order of the outputs; texts are the registry's. */
+struct pw_labels { const char **text; uint32_t *slot; uint32_t n, cap, n_slots; };
+int64_t pw_labels_find(const struct pw_labels *l, const char *label);                  /* -1: not there */
+pwy_status pw_labels_add(struct pw_labels *l, struct pw_words *words, const char *label);   /* one that is not there */
+void pw_labels_free(struct pw_labels *l);
+
+/* Small: a registry may have a million. What a file's task has beside name, kind and state is there once it is
+   filled, which it is for all but the functions of registry.h. */
 struct pwy_task {
     struct pwy_registry *registry;          /* not counted: a task lives as long as its registry */
-    int index;
-    char *name;
+    const char *name;
     const struct pw_head_ops *head;
-    struct pw_task_part *parts; int n_parts;
-    struct pw_map *labels;
+    struct pw_task_part *parts;             /* [n_parts] */
+    struct pw_labels labels;
     double weight;                          /* in the mixture; 1 */
     char *metric;                           /* NULL: the head's default */
     char *missing, *target; struct pw_node *columns;   /* how its files are read */
     pwy_source *source[3];                  /* PWY_TRAIN, PWY_VALID, PWY_TEST; NULL: none */
-    bool fixed_labels;                      /* given by name, not found in the rows: others are bad rows */
     double mean, spread;                    /* regress: of the training targets */
     int64_t n_train;                        /* rows it learned from */
     int64_t *label_count;                   /* (labels) in training: the baseline is the most common */
     double wide_scale, trunk_scale;         /* answer = wide_scale * wide + trunk_scale * trunk; else 0, 1 */
-    bool trained;
+    const uint8_t *digest;                  /* [32] of the sealed task, in its file or the registry; NULL: none */
+    int index, slot, n_parts;               /* index: as callers count; slot: for good (store.h) */
+    bool fixed_labels;                      /* given by name, not found in the rows: others are bad rows */
+    bool trained, sealed;
+    bool whole;                             /* atomic: filled */
 };
 
-/* registry.c */
+/* registry.c. A registry made by adding is whole, and so is one that pw_registry_load went through: there
+   pw_registry_at gives every task. Of any other, say a model file's, tasks are asked for by pw_registry_task or
+   pw_registry_get, which read the one that is asked for; any number of threads may at once. */
+struct pw_store;
+struct pw_segment_bytes;
+struct pw_image;
 struct pwy_registry {
     int count;                              /* atomic references */
     pwy_context *ctx;
-    struct pwy_task **task; int n, cap;
-    struct pw_map *names;
+    int n;                                  /* tasks */
+    struct pw_store *store;
 };
 pwy_status pw_registry_make(pwy_context *ctx, pwy_registry **out);                     /* empty, counted once */
 pwy_registry *pw_registry_hold(pwy_registry *r);
 void pw_registry_release(pwy_registry *r);                                             /* NULL allowed */
 pwy_status pw_registry_add(pwy_registry *r, const char *name, const struct pw_head_ops *head, struct pwy_task **out);
-static inline struct pwy_task *pw_registry_at(const pwy_registry *r, int64_t i) { return r->task[i]; }
+/* i in 0..n-1. A damaged record or text is PWY_E_FORMAT that names file and task. */
+pwy_status pw_registry_task(const pwy_registry *r, int64_t i, struct pwy_task **out);
+struct pwy_task *pw_registry_at(const pwy_registry *r, int64_t i);
+pwy_status pw_registry_load(const pwy_registry *r);
 /* PWY_E_NOT_FOUND names the nearest. */
 pwy_status pw_registry_get(const pwy_registry *r, const char *name, struct pwy_task **out);
-pwy_status pw_registry_copy(const pwy_registry *r, pwy_registry **out);                /* tasks with sources held */
+/* The same two with name, kind and state alone; pw_task_fill does the rest. Filling again costs nothing. */
+pwy_status pw_registry_find(const pwy_registry *r, const char *name, struct pwy_task **out);
+pwy_status pw_registry_peek(const pwy_registry *r, int64_t i, struct pwy_task **out);
+pwy_status pw_task_fill(const struct pwy_task *t);
+/* What the file says of the task's senses: part -> map; NULL: nothing, as of one that was added. The caller's. */
+pwy_status pw_task_senses(const struct pwy_task *t, struct pw_node **out);
+/* Nothing may be read of it while this goes on. What pointed to the task points to nothing; indices behind it move. */
+pwy_status pw_registry_remove(pwy_registry *r, const char *name);
+pwy_status pw_registry_rename(pwy_registry *r, const char *name, const char *to);
 
-/* persist.c: for the model file, all but sources. Numbers read back exactly; a node that is not what to_node made is
-   PWY_E_FORMAT. */
-pwy_status pw_registry_to_node(const pwy_registry *r, struct pw_node **out);
-pwy_status pw_registry_from_node(pwy_context *ctx, const struct pw_node *node, pwy_registry **out);
+/* Files' tasks, the base first, then its deltas in order; nothing of them is read. own: copies the bytes, else they must
+   outlive the registry. */
+pwy_status pw_registry_open(pwy_context *ctx, const struct pw_segment_bytes *b, int n, bool own, pwy_registry **out);
+
+/* copy.c */
+pwy_status pw_registry_copy(const pwy_registry *r, pwy_registry **out);   /* whole, in memory, with sources held */
+/* Makes `to` whole, and gives its tasks the sources that those of the same index of `from` hold. */
+pwy_status pw_registry_share_sources(pwy_registry *to, const pwy_registry *from);
+/* The registry for a file, all but sources: tasks from index `first` on. senses gives what a task's senses say now
+   (the caller's node), or NULL where the file that it came from still says it; NULL: for all of them. A task that was
+   never filled is not read but copied. */
+typedef pwy_status (*pw_senses_fn)(void *arg, int64_t task, struct pw_node **out);
+pwy_status pw_registry_image(const pwy_registry *r, int64_t first, pw_senses_fn senses, void *arg,
+                             struct pw_image *out);
 
 /* task.c. No message of a task's functions names the task: the caller does, by pw_fail_task. */
-pwy_status pw_task_make(pwy_registry *r, const char *name, const struct pw_head_ops *head, struct pwy_task **out);
-void pw_task_release(struct pwy_task *t);
+void pw_task_init(struct pwy_task *t, pwy_registry *r, const struct pw_head_ops *head);     /* t is zeroed */
+void pw_task_close(struct pwy_task *t);                            /* what it owns: not itself, its name and its texts */
 pwy_status pw_name_check(const char *what, const char *name);     /* what: "task", "part" */
 /* PWY_E_UNSUPPORTED for a sense that has a word but no code yet, PWY_E_ARGUMENT with the nearest for others. */
 pwy_status pw_sense_named(const char *name, const struct pw_sense_ops **out);
@@ -63,6 +99,7 @@ pwy_status pw_task_set_weight(struct pwy_task *t, double weight);
 pwy_status pw_task_set_metric(struct pwy_task *t, const char *metric);
 void pw_task_set_source(struct pwy_task *t, pwy_split split, pwy_source *source);      /* takes source's count */
 int pw_task_label(const struct pwy_task *t, const char *label);                        /* index or -1 */
+pwy_status pw_task_set_digest(struct pwy_task *t, const uint8_t digest[32]);           /* copied */
 /* Fills want by what the task knows of its files; parts has room for n_parts. All borrowed from t. */
 pwy_status pw_task_want(const struct pwy_task *t, const char *folder, struct pw_want *want, struct pw_want_part *parts);
 

@@ -190,6 +190,7 @@ static pwy_status merge_options(pwy_context *ctx, const struct pw_node *saved, c
 
 static pwy_status attach_sources(pwy_registry *to, const pwy_registry *from)
 {
+    PW_TRY(pw_registry_load(to));
     for (int i = 0; i < to->n; i++) {
         struct pwy_task *t;
         PW_TRY(pw_registry_get(from, pw_registry_at(to, i)->name, &t));

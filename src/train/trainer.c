@@ -167,11 +167,10 @@ pwy_status pw_trainer_open(pwy_model *model, const struct pw_node *options, stru
 {
     pwy_model *own;
     PW_TRY(pw_model_copy(model, &own));
-    for (int i = 0; i < own->registry->n; i++)
-        for (int s = 0; s < 3; s++)
-            if (pw_registry_at(model->registry, i)->source[s] != NULL)
-                pw_registry_at(own->registry, i)->source[s] = pw_source_hold(pw_registry_at(model->registry, i)->source[s]);
-    return pw_trainer_begin(own, options, out);
+    pwy_status status = pw_registry_share_sources(own->registry, model->registry);
+    if (status == PWY_OK) return pw_trainer_begin(own, options, out);
+    pw_model_release(own);
+    return status;
 }
 
 static void free_rows(struct pwy_trainer *t)
