@@ -646,7 +646,7 @@ static pwy_status reopen(const char *name, pwy_task_kind kind, const char *json,
     struct pw_record r = {.kind = (uint16_t)kind};
     ck_assert_int_eq(pw_image_add(&im, name, &r, (struct pw_bytes){json, strlen(json)}, (struct pw_bytes){0}), PWY_OK);
     ck_assert_int_eq(pw_image_finish(&im), PWY_OK);
-    struct pw_segment_bytes b = pw_image_bytes(&im);
+    struct pw_task_segment_bytes b = pw_image_bytes(&im);
     pwy_status status = pw_registry_open(NULL, &b, 1, true, out);
     pw_image_free(&im);
     return status;
@@ -659,7 +659,7 @@ START_TEST(comes_back_from_a_file_to_the_bit)
     pwy_task *t;
     full_registry();
     ck_assert_int_eq(pw_registry_image(tasks, 0, NULL, NULL, &im), PWY_OK);
-    struct pw_segment_bytes b = pw_image_bytes(&im);
+    struct pw_task_segment_bytes b = pw_image_bytes(&im);
     ck_assert_int_eq(pw_registry_open(NULL, &b, 1, false, &read), PWY_OK);
     ck_assert_int_eq(read->n, 2);
     ck_assert_int_eq(pw_registry_image(read, 0, NULL, NULL, &again), PWY_OK);

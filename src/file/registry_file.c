@@ -8,7 +8,7 @@ static const struct layout { const char *name; enum pw_dtype dtype; int64_t widt
     {"pathways.registry.names", PW_U8, 1}, {"pathways.registry.tasks", PW_U8, 1},
     {"pathways.registry.labels", PW_U32, 2}};
 
-static void list_bytes(struct pw_segment_bytes *b, struct pw_bytes *part[PW_REGISTRY_TENSORS])
+static void list_bytes(struct pw_task_segment_bytes *b, struct pw_bytes *part[PW_REGISTRY_TENSORS])
 {
     part[0] = &b->records;
     part[1] = &b->index;
@@ -27,7 +27,7 @@ static struct pw_tensor tensor_of(const struct layout *l, struct pw_bytes b)
 
 int64_t pw_registry_tensors(const struct pw_image *im, struct pw_tensor *list)
 {
-    struct pw_segment_bytes b = pw_image_bytes(im);
+    struct pw_task_segment_bytes b = pw_image_bytes(im);
     struct pw_bytes *part[PW_REGISTRY_TENSORS];
     int64_t n = 0;
     list_bytes(&b, part);
@@ -46,10 +46,10 @@ static pwy_status take(const struct pw_tensors *tensors, const struct layout *l,
     return PWY_OK;
 }
 
-pwy_status pw_registry_segment(const struct pw_tensors *tensors, const char *name, struct pw_segment_bytes *out)
+pwy_status pw_registry_segment(const struct pw_tensors *tensors, const char *name, struct pw_task_segment_bytes *out)
 {
     struct pw_bytes *part[PW_REGISTRY_TENSORS];
-    *out = (struct pw_segment_bytes){.name = name};
+    *out = (struct pw_task_segment_bytes){.name = name};
     list_bytes(out, part);
     for (int i = 0; i < PW_REGISTRY_TENSORS; i++) PW_TRY(take(tensors, &layouts[i], name, part[i]));
     if (out->index.len > 0) return PWY_OK;
@@ -59,7 +59,7 @@ pwy_status pw_registry_segment(const struct pw_tensors *tensors, const char *nam
 pwy_status pw_registry_from_tensors(pwy_context *ctx, const struct pw_tensors *tensors, const char *name, bool own,
                                     pwy_registry **out)
 {
-    struct pw_segment_bytes b;
+    struct pw_task_segment_bytes b;
     PW_TRY(pw_registry_segment(tensors, name, &b));
     return pw_registry_open(ctx, &b, 1, own, out);
 }

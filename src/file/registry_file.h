@@ -9,7 +9,7 @@ enum { PW_REGISTRY_TENSORS = 5 };
 /* Puts up to PW_REGISTRY_TENSORS tensors, borrowed from im, behind one another; how many. Empty ones are left out. */
 int64_t pw_registry_tensors(const struct pw_image *im, struct pw_tensor *list);
 /* Borrowed from the tensors; name stands in messages. */
-pwy_status pw_registry_segment(const struct pw_tensors *tensors, const char *name, struct pw_segment_bytes *out);
+pwy_status pw_registry_segment(const struct pw_tensors *tensors, const char *name, struct pw_task_segment_bytes *out);
 /* A file's own tasks. own: copied, else the tensors' memory must outlive the registry. */
 pwy_status pw_registry_from_tensors(pwy_context *ctx, const struct pw_tensors *tensors, const char *name, bool own,
                                     pwy_registry **out);

@@ -91,7 +91,7 @@ pwy_status pw_registry_share_sources(pwy_registry *to, const pwy_registry *from)
 struct going {
     const struct pw_store *store;
     const struct pwy_task *t;           /* NULL: never filled, goes as it is */
-    bool mapped; struct pw_record old; const struct pw_segment *from;
+    bool mapped; struct pw_record old; const struct pw_task_segment *from;
     struct pw_record r;
     char *task, *senses;                /* JSON made anew; NULL: the file's */
 };
@@ -140,12 +140,12 @@ static pwy_status look_up(struct going *g, int64_t slot)
     if (!g->mapped) return PWY_OK;
     pw_store_where(g->store, slot, &at);
     g->from = &g->store->segment[at.segment];
-    return pw_segment_read(g->from, at.k, &g->old);
+    return pw_task_segment_read(g->from, at.k, &g->old);
 }
 
 static pwy_status put_task(struct going *g, struct pw_image *im)
 {
-    const char *name = g->t != NULL ? g->t->name : pw_segment_name(g->from, &g->old);
+    const char *name = g->t != NULL ? g->t->name : pw_task_segment_name(g->from, &g->old);
     if (g->t != NULL) fill_record(g);
     else g->r = g->old;
     g->r.flags = 0;
@@ -171,7 +171,7 @@ static pwy_status image_task(struct imaging *to, int64_t i)
 /* Whether a file's record k still speaks of a task, and which. */
 static bool speaks_of(const struct pw_store *s, int segment, int64_t k, int64_t *index)
 {
-    const struct pw_segment *g = &s->segment[segment];
+    const struct pw_task_segment *g = &s->segment[segment];
     struct pw_again at;
     bool gone;
     if (k >= g->n) return false;

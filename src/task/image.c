@@ -62,9 +62,9 @@ pwy_status pw_image_finish(struct pw_image *im)
     return make_index(im);
 }
 
-struct pw_segment_bytes pw_image_bytes(const struct pw_image *im)
+struct pw_task_segment_bytes pw_image_bytes(const struct pw_image *im)
 {
-    return (struct pw_segment_bytes){
+    return (struct pw_task_segment_bytes){
         .records = {im->records.data, im->records.len}, .index = {im->index.data, im->index.len},
         .names = {im->names.data, im->names.len}, .texts = {im->texts.data, im->texts.len},
         .labels = {im->labels.data, im->labels.len}, .name = "registry"};

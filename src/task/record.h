@@ -27,22 +27,22 @@ struct pw_bytes { const void *data; size_t len; };
 /* One file's tasks, as tensors: records (n, 96) u8; index (slots, 2) u32: hash >> 32 and record + 1, open addressing
    from hash modulo slots, a power of two; names and texts u8; labels (m, 2) u32: low 32 bits of a label's hash and the
    record, sorted. */
-struct pw_segment_bytes { struct pw_bytes records, index, names, texts, labels; const char *name; };
+struct pw_task_segment_bytes { struct pw_bytes records, index, names, texts, labels; const char *name; };
 
-struct pw_segment {
-    struct pw_segment_bytes b;
+struct pw_task_segment {
+    struct pw_task_segment_bytes b;
     char *name;                         /* of the file, for messages; owned */
     int64_t n; uint64_t n_slots; int64_t n_labels;
     int64_t first;                      /* registry's slot of the first record that is no AGAIN */
     int64_t n_again, *again;            /* [n_again] slots of the tasks that the first records speak of; owned */
 };
 /* Sizes alone: costs nothing however many tasks there are. */
-pwy_status pw_segment_open(const struct pw_segment_bytes *b, struct pw_segment *out);
-void pw_segment_close(struct pw_segment *s);
+pwy_status pw_task_segment_open(const struct pw_task_segment_bytes *b, struct pw_task_segment *out);
+void pw_task_segment_close(struct pw_task_segment *s);
 /* The record, with its places checked. */
-pwy_status pw_segment_read(const struct pw_segment *s, int64_t k, struct pw_record *out);
-int64_t pw_segment_find(const struct pw_segment *s, const char *name, size_t len, uint64_t hash);   /* -1: not there */
-const char *pw_segment_name(const struct pw_segment *s, const struct pw_record *r);                 /* r was checked */
+pwy_status pw_task_segment_read(const struct pw_task_segment *s, int64_t k, struct pw_record *out);
+int64_t pw_task_segment_find(const struct pw_task_segment *s, const char *name, size_t len, uint64_t hash);   /* -1: not there */
+const char *pw_task_segment_name(const struct pw_task_segment *s, const struct pw_record *r);                 /* r was checked */
 uint32_t pw_sense_bit(const char *sense);                          /* 1 << its number in the format; the last: other */
 
 /* The same being written. */
@@ -52,6 +52,6 @@ pwy_status pw_image_add(struct pw_image *im, const char *name, struct pw_record 
                         struct pw_bytes senses);
 pwy_status pw_image_label(struct pw_image *im, uint32_t hash, int64_t record);
 pwy_status pw_image_finish(struct pw_image *im);                   /* sorts the labels, makes the index */
-struct pw_segment_bytes pw_image_bytes(const struct pw_image *im); /* borrowed from im */
+struct pw_task_segment_bytes pw_image_bytes(const struct pw_image *im); /* borrowed from im */
 void pw_image_free(struct pw_image *im);
 #endif

@@ -35,7 +35,7 @@ void pw_registry_release(pwy_registry *r)
 /* --- of files --- */
 
 /* All tensors of all segments in one block of the registry's own; b then points into it. */
-static pwy_status take_copy(pwy_registry *r, struct pw_segment_bytes *b, int n)
+static pwy_status take_copy(pwy_registry *r, struct pw_task_segment_bytes *b, int n)
 {
     size_t whole = 0;
     for (int i = 0; i < n; i++)
@@ -52,9 +52,9 @@ static pwy_status take_copy(pwy_registry *r, struct pw_segment_bytes *b, int n)
     return PWY_OK;
 }
 
-static pwy_status attach(pwy_registry *r, const struct pw_segment_bytes *given, int n, bool own)
+static pwy_status attach(pwy_registry *r, const struct pw_task_segment_bytes *given, int n, bool own)
 {
-    struct pw_segment_bytes *b = pw_calloc((size_t)n, sizeof *b);
+    struct pw_task_segment_bytes *b = pw_calloc((size_t)n, sizeof *b);
     PW_NEED(b);
     memcpy(b, given, (size_t)n * sizeof *b);
     pwy_status status = own ? take_copy(r, b, n) : PWY_OK;
@@ -64,7 +64,7 @@ static pwy_status attach(pwy_registry *r, const struct pw_segment_bytes *given, 
     return status;
 }
 
-pwy_status pw_registry_open(pwy_context *ctx, const struct pw_segment_bytes *b, int n, bool own, pwy_registry **out)
+pwy_status pw_registry_open(pwy_context *ctx, const struct pw_task_segment_bytes *b, int n, bool own, pwy_registry **out)
 {
     pwy_registry *r;
     PW_TRY(pw_registry_make(ctx, &r));
@@ -89,8 +89,8 @@ static pwy_status fill(struct pw_store *s, struct pwy_task *t)
     struct pw_again at;
     struct pw_record rec;
     pw_store_where(s, t->slot, &at);
-    const struct pw_segment *g = &s->segment[at.segment];
-    PW_TRY(pw_segment_read(g, at.k, &rec));
+    const struct pw_task_segment *g = &s->segment[at.segment];
+    PW_TRY(pw_task_segment_read(g, at.k, &rec));
     pwy_status status = pw_task_from_json(t, (const char *)g->b.texts.data + rec.text_at, rec.task_len, g->name);
     if (status == PWY_OK) __atomic_store_n(&t->whole, true, __ATOMIC_RELEASE);
     else empty(t);
@@ -117,8 +117,8 @@ pwy_status pw_task_senses(const struct pwy_task *t, struct pw_node **out)
     *out = NULL;
     if (t->slot >= s->n_mapped) return PWY_OK;
     pw_store_where(s, t->slot, &at);
-    const struct pw_segment *g = &s->segment[at.segment];
-    PW_TRY(pw_segment_read(g, at.k, &rec));
+    const struct pw_task_segment *g = &s->segment[at.segment];
+    PW_TRY(pw_task_segment_read(g, at.k, &rec));
     if (rec.senses_len == 0) return PWY_OK;
     const char *text = (const char *)g->b.texts.data + rec.text_at + rec.task_len;
     PW_TRY(pw_node_from_json(text, rec.senses_len, g->name, out));
@@ -178,8 +178,8 @@ static const char *name_at(const pwy_registry *r, int64_t i)
     const struct pwy_task *t = pw_store_made(r->store, slot);
     if (t != NULL) return t->name;
     pw_store_where(r->store, slot, &at);
-    const struct pw_segment *g = &r->store->segment[at.segment];
-    return pw_segment_read(g, at.k, &rec) == PWY_OK ? pw_segment_name(g, &rec) : "?";
+    const struct pw_task_segment *g = &r->store->segment[at.segment];
+    return pw_task_segment_read(g, at.k, &rec) == PWY_OK ? pw_task_segment_name(g, &rec) : "?";
 }
 
 /* The nearest name for a message; NULL when none is near, there are too many to look at, or memory is short. */

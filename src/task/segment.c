@@ -23,9 +23,9 @@ static uint32_t u32_at(const void *base, uint64_t at)
     return value;
 }
 
-pwy_status pw_segment_open(const struct pw_segment_bytes *b, struct pw_segment *out)
+pwy_status pw_task_segment_open(const struct pw_task_segment_bytes *b, struct pw_task_segment *out)
 {
-    struct pw_segment s = {.b = *b, .n = (int64_t)(b->records.len / RECORD), .n_slots = b->index.len / 8,
+    struct pw_task_segment s = {.b = *b, .n = (int64_t)(b->records.len / RECORD), .n_slots = b->index.len / 8,
                            .n_labels = (int64_t)(b->labels.len / 8)};
     if (b->records.len % RECORD != 0 || s.n > INT32_MAX / 2)
         return pw_fail(PWY_E_FORMAT, "%s: the tasks' records have %zu bytes; a multiple of %d is right", b->name,
@@ -41,7 +41,7 @@ pwy_status pw_segment_open(const struct pw_segment_bytes *b, struct pw_segment *
     return PWY_OK;
 }
 
-void pw_segment_close(struct pw_segment *s)
+void pw_task_segment_close(struct pw_task_segment *s)
 {
     free(s->name);
     free(s->again);
@@ -52,29 +52,29 @@ static bool inside(uint64_t at, uint64_t len, size_t whole)
     return at <= whole && len <= whole - at;
 }
 
-static void raw(const struct pw_segment *s, int64_t k, struct pw_record *out)
+static void raw(const struct pw_task_segment *s, int64_t k, struct pw_record *out)
 {
     memcpy(out, (const char *)s->b.records.data + (size_t)k * RECORD, RECORD);
 }
 
-static bool name_inside(const struct pw_segment *s, const struct pw_record *r)
+static bool name_inside(const struct pw_task_segment *s, const struct pw_record *r)
 {
     const char *names = s->b.names.data;
     return inside(r->name_at, (uint64_t)r->name_len + 1, s->b.names.len) && names[r->name_at + r->name_len] == '\0';
 }
 
-const char *pw_segment_name(const struct pw_segment *s, const struct pw_record *r)
+const char *pw_task_segment_name(const struct pw_task_segment *s, const struct pw_record *r)
 {
     return (const char *)s->b.names.data + r->name_at;
 }
 
-pwy_status pw_segment_read(const struct pw_segment *s, int64_t k, struct pw_record *out)
+pwy_status pw_task_segment_read(const struct pw_task_segment *s, int64_t k, struct pw_record *out)
 {
     struct pw_record r;
     raw(s, k, &r);
-    if (!name_inside(s, &r) || strlen(pw_segment_name(s, &r)) != r.name_len)
+    if (!name_inside(s, &r) || strlen(pw_task_segment_name(s, &r)) != r.name_len)
         return pw_fail(PWY_E_FORMAT, "%s: the name of task %lld lies outside of the names", s->name, (long long)k);
-    const char *name = pw_segment_name(s, &r);
+    const char *name = pw_task_segment_name(s, &r);
     if (pw_hash(name, r.name_len) != r.hash)
         return pw_fail(PWY_E_FORMAT, "%s: task '%.200s' has the hash of another name", s->name, name);
     if (!inside(r.text_at, (uint64_t)r.task_len + r.senses_len, s->b.texts.len))
@@ -84,15 +84,15 @@ pwy_status pw_segment_read(const struct pw_segment *s, int64_t k, struct pw_reco
     return PWY_OK;
 }
 
-static bool is(const struct pw_segment *s, uint32_t k, const char *name, size_t len, uint64_t hash)
+static bool is(const struct pw_task_segment *s, uint32_t k, const char *name, size_t len, uint64_t hash)
 {
     struct pw_record r;
     if (k >= s->n) return false;
     raw(s, k, &r);
-    return r.hash == hash && r.name_len == len && name_inside(s, &r) && memcmp(pw_segment_name(s, &r), name, len) == 0;
+    return r.hash == hash && r.name_len == len && name_inside(s, &r) && memcmp(pw_task_segment_name(s, &r), name, len) == 0;
 }
 
-int64_t pw_segment_find(const struct pw_segment *s, const char *name, size_t len, uint64_t hash)
+int64_t pw_task_segment_find(const struct pw_task_segment *s, const char *name, size_t len, uint64_t hash)
 {
     const uint64_t mask = s->n_slots - 1;
     for (uint64_t step = 0, at = hash & mask; step < s->n_slots; step++, at = (at + 1) & mask) {

@@ -31,7 +31,7 @@ void pw_store_free(struct pw_store *s)
 {
     if (s == NULL) return;
     free_tasks(s);
-    for (int i = 0; i < s->n_segments; i++) pw_segment_close(&s->segment[i]);
+    for (int i = 0; i < s->n_segments; i++) pw_task_segment_close(&s->segment[i]);
     free(s->segment);
     free(s->again);
     free(s->removed);
@@ -164,7 +164,7 @@ pwy_status pw_store_add(struct pw_store *s, const char *name, struct pwy_task **
 }
 
 /* The slot that a segment's record speaks of, unless it is removed or has another name since. */
-static int64_t current(const struct pw_store *s, const struct pw_segment *g, int64_t k, const char *name)
+static int64_t current(const struct pw_store *s, const struct pw_task_segment *g, int64_t k, const char *name)
 {
     int64_t slot = k < g->n_again ? g->again[k] : g->first + k - g->n_again;
     bool gone;
@@ -179,7 +179,7 @@ int64_t pw_store_find(const struct pw_store *s, const char *name)
     uint64_t hash = pw_hash(name, len);
     int64_t slot = index_find(s, name, (uint32_t)hash);
     for (int i = s->n_segments - 1; i >= 0 && slot < 0; i--) {
-        int64_t k = pw_segment_find(&s->segment[i], name, len, hash);
+        int64_t k = pw_task_segment_find(&s->segment[i], name, len, hash);
         if (k >= 0) return current(s, &s->segment[i], k, name);
     }
     return slot;
@@ -266,9 +266,9 @@ static pwy_status put_again(struct pw_store *s, struct pw_again again)
 }
 
 /* One of a delta's first records: the slot of its name's task before it. */
-static pwy_status take_again(struct pw_store *s, struct pw_segment *g, int64_t k, const struct pw_record *r)
+static pwy_status take_again(struct pw_store *s, struct pw_task_segment *g, int64_t k, const struct pw_record *r)
 {
-    const char *name = pw_segment_name(g, r);
+    const char *name = pw_task_segment_name(g, r);
     int64_t slot = pw_store_find(s, name), *again;
     if (slot < 0) return pw_fail(PWY_E_FORMAT, "%s: it changes the task '%s', which is not there", g->name, name);
     PW_NEED(again = pw_realloc(g->again, (size_t)k + 1, sizeof *again));
@@ -279,28 +279,28 @@ static pwy_status take_again(struct pw_store *s, struct pw_segment *g, int64_t k
     return put_again(s, (struct pw_again){slot, s->n_segments, k});
 }
 
-static pwy_status take_changes(struct pw_store *s, struct pw_segment *g)
+static pwy_status take_changes(struct pw_store *s, struct pw_task_segment *g)
 {
     struct pw_record r;
     for (int64_t k = 0; k < g->n; k++) {
-        PW_TRY(pw_segment_read(g, k, &r));
+        PW_TRY(pw_task_segment_read(g, k, &r));
         if (r.flags == 0) break;
         PW_TRY(take_again(s, g, k, &r));
     }
     return PWY_OK;
 }
 
-pwy_status pw_store_attach(struct pw_store *s, const struct pw_segment_bytes *b)
+pwy_status pw_store_attach(struct pw_store *s, const struct pw_task_segment_bytes *b)
 {
-    struct pw_segment *list, *g;
+    struct pw_task_segment *list, *g;
     PW_NEED(list = pw_realloc(s->segment, (size_t)s->n_segments + 1, sizeof *list));
     s->segment = list;
     g = &list[s->n_segments];
-    PW_TRY(pw_segment_open(b, g));
+    PW_TRY(pw_task_segment_open(b, g));
     pwy_status status = take_changes(s, g);
     if (status == PWY_OK) status = reserve_pages(s, s->n_slots + g->n - g->n_again);
     if (status != PWY_OK || s->n_slots + g->n > INT32_MAX / 2) {
-        pw_segment_close(g);
+        pw_task_segment_close(g);
         return status != PWY_OK ? status : pw_fail(PWY_E_FORMAT, "%s: too many tasks", b->name);
     }
     g->first = s->n_slots;
@@ -309,7 +309,7 @@ pwy_status pw_store_attach(struct pw_store *s, const struct pw_segment_bytes *b)
     return PWY_OK;
 }
 
-static const uint8_t *digest_at(const struct pw_segment *g, int64_t k)
+static const uint8_t *digest_at(const struct pw_task_segment *g, int64_t k)
 {
     static const uint8_t none[32];
     const struct pw_record *r = g->b.records.data;
@@ -324,9 +324,9 @@ static pwy_status make_named(struct pw_store *s, pwy_registry *r, int64_t slot, 
     struct pw_record rec;
     bool there;
     pw_store_where(s, slot, &at);
-    const struct pw_segment *g = &s->segment[at.segment];
-    PW_TRY(pw_segment_read(g, at.k, &rec));
-    const char *name = pw_segment_name(g, &rec);
+    const struct pw_task_segment *g = &s->segment[at.segment];
+    PW_TRY(pw_task_segment_read(g, at.k, &rec));
+    const char *name = pw_task_segment_name(g, &rec);
     const struct pw_head_ops *head = pw_head_of((pwy_task_kind)rec.kind);
     if (pw_name_check("task", name) != PWY_OK || (at.k >= g->n_again && rec.flags != 0)
         || pw_store_find(s, name) != slot)

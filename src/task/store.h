@@ -16,7 +16,7 @@ struct pw_again { int64_t slot; int segment; int64_t k; };      /* which record 
 struct pw_store {
     pthread_mutex_t lock;               /* around making and filling: sessions of many threads find tasks */
     struct pw_words *words;             /* tasks, names, labels, parts */
-    struct pw_segment *segment; int n_segments;
+    struct pw_task_segment *segment; int n_segments;
     struct pw_again *again; int64_t n_again;        /* by slot, once each */
     int64_t n_slots, n_mapped;          /* all, and those of segments */
     struct pwy_task ***page; int64_t n_pages;       /* [n_pages][PW_PAGE], atomic; NULL: none made yet */
@@ -62,7 +62,7 @@ pwy_status pw_store_remove(struct pw_store *s, int64_t slot);                   
 pwy_status pw_store_rename(struct pw_store *s, struct pwy_task *t, const char *name);
 /* Segment and record that speak of a file's slot. */
 void pw_store_where(const struct pw_store *s, int64_t slot, struct pw_again *out);
-pwy_status pw_store_attach(struct pw_store *s, const struct pw_segment_bytes *b);
+pwy_status pw_store_attach(struct pw_store *s, const struct pw_task_segment_bytes *b);
 /* The task of a slot with its name and kind, made if need be. */
 pwy_status pw_store_task(struct pw_store *s, pwy_registry *r, int64_t slot, struct pwy_task **out);
 

@@ -43,7 +43,7 @@ struct pwy_task {
    pw_registry_at gives every task. Of any other, say a model file's, tasks are asked for by pw_registry_task or
    pw_registry_get, which read the one that is asked for; any number of threads may at once. */
 struct pw_store;
-struct pw_segment_bytes;
+struct pw_task_segment_bytes;
 struct pw_image;
 struct pwy_registry {
     int count;                              /* atomic references */
@@ -73,7 +73,7 @@ pwy_status pw_registry_rename(pwy_registry *r, const char *name, const char *to)
 
 /* Files' tasks, the base first, then its deltas in order; nothing of them is read. own: copies the bytes, else they must
    outlive the registry. */
-pwy_status pw_registry_open(pwy_context *ctx, const struct pw_segment_bytes *b, int n, bool own, pwy_registry **out);
+pwy_status pw_registry_open(pwy_context *ctx, const struct pw_task_segment_bytes *b, int n, bool own, pwy_registry **out);
 
 /* copy.c */
 pwy_status pw_registry_copy(const pwy_registry *r, pwy_registry **out);   /* whole, in memory, with sources held */
