@@ -106,3 +106,12 @@ double pw_max_violation(int n, const int64_t *count)
     }
     return total == 0 ? 0 : (double)most * n / (double)total - 1;
 }
+
+double pw_load_entropy(int n, const int64_t *count)
+{
+    double total = 0, sum = 0;
+    for (int i = 0; i < n; i++) total += (double)count[i];
+    for (int i = 0; i < n; i++)
+        if (count[i] > 0) sum -= (double)count[i] / total * log((double)count[i] / total);
+    return sum;
+}

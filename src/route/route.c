@@ -28,6 +28,20 @@ pwy_status pw_router_policy(const char *word, enum pw_router_policy *out)
     return pw_fail(PWY_E_ARGUMENT, "router: there is no '%s'; there are topk, expert_choice, hash, task and caller", word);
 }
 
+static pwy_status either(const char *what, const char *word, const char *first, const char *second, bool *out)
+{
+    *out = word != NULL && strcmp(word, second) == 0;
+    if (word == NULL || *out || strcmp(word, first) == 0) return PWY_OK;
+    return pw_fail(PWY_E_ARGUMENT, "router: %s is '%s'; it must be %s or %s", what, word, first, second);
+}
+
+pwy_status pw_router_words(const char *router, const char *gate, const char *balance_by, struct pw_router_config *c)
+{
+    PW_TRY(pw_router_policy(router == NULL ? "topk" : router, &c->policy));
+    PW_TRY(either("gate", gate, "softmax", "sigmoid", &c->sigmoid));
+    return either("balance_by", balance_by, "loss", "bias", &c->by_bias);
+}
+
 static pwy_status check_numbers(const struct pw_router_config *c)
 {
     if (c->experts < 1) return pw_fail(PWY_E_ARGUMENT, "router: experts is %d; it must be at least 1", c->experts);

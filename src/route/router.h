@@ -45,6 +45,8 @@ pwy_status pw_router_check(const struct pw_router_config *c);
 /* "topk", "expert_choice", "hash", "task", "caller"; NULL: none of them. */
 const char *pw_router_word(enum pw_router_policy policy);
 pwy_status pw_router_policy(const char *word, enum pw_router_policy *out);
+/* A recipe's words into c: `router` (topk), `gate` (softmax, sigmoid), `balance_by` (loss, bias); NULL: the first. */
+pwy_status pw_router_words(const char *router, const char *gate, const char *balance_by, struct pw_router_config *c);
 
 /* Rows that choose among the same experts: a task's. A batch is its segments end to end, their rows and, without a gap,
    their logits: (rows, n) of the first, then (rows, n) of the second. What a segment costs, in time and memory, goes by
@@ -78,7 +80,7 @@ struct pw_routes {
     struct pw_span *span;
     int n_pairs;
     int32_t *pair;                      /* (T + 1): row t's pairs are pair[t] .. pair[t + 1] - 1 */
-    int32_t *expert;                    /* (pairs): ids */
+    int32_t *expert;                    /* (pairs): ids; -1: dropped */
     int32_t *place;                     /* (pairs): where the expert stands among its segment's candidates */
     real *gate;                         /* (pairs) */
     int32_t *slot;                      /* (pairs): the sorted row; -1: dropped */
@@ -118,4 +120,6 @@ pwy_status pw_route_back(struct pw_exec *x, const struct pw_router_config *c, co
 void pw_bias_step(int n, double rate, int64_t *met, real *bias);
 /* max_e count_e n / (sum of counts) - 1; 0 where nothing was counted. */
 double pw_max_violation(int n, const int64_t *count);
+/* -sum of f ln f, f = count / sum of counts; 0 where nothing was counted. */
+double pw_load_entropy(int n, const int64_t *count);
 #endif

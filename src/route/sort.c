@@ -45,9 +45,11 @@ pwy_status pw_routes_limit(struct pw_exec *x, const struct pw_router_config *c, 
     PW_TRY(new_counts(x, r, &r->chosen));
     if (limited) PW_TRY(capacities(x, c, r, &most));
     for (int i = 0; i < r->n_pairs; i++) {
-        if (r->slot[i] >= 0 && ++r->chosen[r->expert[i]] > (limited ? ceil(most[r->expert[i]]) : INT32_MAX))
-            r->slot[i] = -1;
-        r->dropped += r->slot[i] < 0;
+        int32_t e = r->expert[i];
+        if (r->slot[i] >= 0 && ++r->chosen[e] > (limited ? ceil(most[e]) : INT32_MAX)) r->slot[i] = -1;
+        if (r->slot[i] >= 0) continue;
+        r->expert[i] = -1;
+        r->dropped++;
     }
     return PWY_OK;
 }
