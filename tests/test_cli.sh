@@ -313,6 +313,8 @@ test_bench() {
     run 0 "bench train" bench train $shape --seq 8 --batch 2 --steps 2
     json_lines "bench train" d layers heads hidden experts topk seq batch vocab dtype threads steps params ms tok_s \
         gemm_bound_ms
+    run 0 "bench train in bf16" bench train $shape --seq 8 --batch 2 --steps 2 --dtype bf16
+    prints "bench train in bf16" '"dtype": "bf16"'
     run 0 "bench predict" bench predict $shape --seq 8 --batch 2 --steps 2
     json_lines "bench predict" d layers params ms tok_s
     run 0 "bench decode" bench decode $shape --batch 1 --seq 20 --new 4 --steps 2

@@ -105,6 +105,39 @@ START_TEST(test_product_bits)
 }
 END_TEST
 
+/* The reference widens too: it is compared with its own product of the numbers as floats. */
+static void check_bf16_product(const struct pw_kern *kern, bool ta, bool tb, int m, int n, int k, float beta)
+{
+    int lda = (ta ? m : k) + 2, ldb = (tb ? k : n) + 3, ldc = n + 1;
+    size_t na = (size_t)(ta ? k : m) * lda, nb = (size_t)(tb ? n : k) * ldb;
+    float *a = numbers(na, 1, 2), *b = numbers(nb, 2, 2);
+    uint16_t *a2 = pw_calloc(na + 1, sizeof *a2), *b2 = pw_calloc(nb + 1, sizeof *b2);
+    struct pair c = pair_of((size_t)m * ldc, 3);
+    reference->to_bf16(na, a, a2);
+    reference->to_bf16(nb, b, b2);
+    reference->from_bf16(na, a2, a);
+    reference->from_bf16(nb, b2, b);
+    reference->product(ta, tb, m, n, k, a, lda, b, ldb, beta, c.want, ldc);
+    kern->gemm_bf16(ta, tb, m, n, k, a2, lda, b2, ldb, beta, c.got, ldc);
+    pair_check(c, "gemm_bf16", kern, n);
+    free(a);
+    free(b);
+    free(a2);
+    free(b2);
+}
+
+START_TEST(test_bf16_product)
+{
+    static const int sizes[][3] = { { 1, 1, 1 }, { 1, 60, 300 }, { 5, 17, 8 }, { 64, 96, 256 }, { 65, 97, 257 },
+        { 137, 200, 515 }, { 0, 4, 4 }, { 4, 0, 4 }, { 4, 5, 0 } };
+    for (const struct pw_kern *const *all = pw_kern_all(); *all != NULL; all++)
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+            for (int turn = 0; turn < 4; turn++)
+                for (int beta = 0; beta < 3; beta++)
+                    check_bf16_product(*all, turn & 1, turn & 2, sizes[s][0], sizes[s][1], sizes[s][2], beta * 0.5f);
+}
+END_TEST
+
 START_TEST(test_beta_0_reads_nothing)
 {
     for (const struct pw_kern *const *all = pw_kern_all(); *all != NULL; all++) {
@@ -470,7 +503,8 @@ static Suite *suite(void)
     TCase *c = tcase_create("kern");
     tcase_add_checked_fixture(c, setup, NULL);
     tcase_set_timeout(c, 120);
-    const TTest *const tests[] = { test_matmul_bits, test_product_bits, test_beta_0_reads_nothing, test_gemm_near,
+    const TTest *const tests[] = { test_matmul_bits, test_product_bits, test_bf16_product,
+        test_beta_0_reads_nothing, test_gemm_near,
         test_one_row_of_many, test_transpose, test_sums_bits, test_sum_order, test_maps_bits, test_bf16,
         test_accuracy, test_ends,
         test_softmax, test_swiglu_back, test_adamw, test_choose, test_choose_unknown, test_blas_guest };

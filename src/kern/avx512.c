@@ -63,7 +63,8 @@ static inline void v_store_half(uint16_t *p, ivec a)
 #include "kern/loops.h"
 #include "kern/transpose.h"
 #include "kern/matmul.h"
+#include "kern/widen.h"
 
-const struct pw_kern pw_kern_avx512 = TABLE("avx512", product);
-const struct pw_kern pw_kern_avx512_blas = TABLE("blas", pw_gemm_blas);
+const struct pw_kern pw_kern_avx512 = TABLE("avx512", product, gemm_bf16);
+const struct pw_kern pw_kern_avx512_blas = TABLE("blas", pw_gemm_blas, gemm_bf16);
 #endif

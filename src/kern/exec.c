@@ -23,6 +23,14 @@ pwy_status pw_linear(struct pw_exec *x, int rows, int k, int n, const real *in, 
     return pw_products(x, &p, 1);
 }
 
+pwy_status pw_linear_bf16(struct pw_exec *x, int rows, int k, int n, const real *in, const real *w, real *out,
+                          bool add)
+{
+    struct pw_product p = { .m = rows, .n = n, .k = k, .a = in, .lda = k, .b = w, .ldb = n, .beta = add, .c = out,
+                            .ldc = n, .bf16 = true };
+    return pw_products(x, &p, 1);
+}
+
 pwy_status pw_linear_dx(struct pw_exec *x, int rows, int k, int n, const real *dout, const real *w, real *din, bool add)
 {
     struct pw_product p = { .tb = true, .m = rows, .n = k, .k = n, .a = dout, .lda = n, .b = w, .ldb = n, .beta = add,

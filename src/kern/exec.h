@@ -15,6 +15,7 @@ struct pw_exec {
     struct pw_pool *pool;               /* NULL: the caller's thread alone */
     struct pw_arena *arena;             /* the step's activations; reset by the owner of the step */
     bool train;   /* keep what backward needs; products by `gemm`. Else by `product`, order fixed */
+    bool bf16;    /* training: products marked so round their operands to bf16 and sum in floats */
     uint64_t seed, step;                /* keys of dropout and jitter; see pw_exec_rng */
     double dropout;                     /* training: rate on the trunk's residual branches; 0: off */
     /* inference: not 0: experts are permuted by this key, none left in its place: what is routing worth? */
@@ -28,14 +29,19 @@ struct pw_rng pw_exec_rng(const struct pw_exec *x, const char *what, uint64_t in
 /* Runs fn over the items on the pool, or here. */
 void pw_exec_run(const struct pw_exec *x, int items, pw_item_fn fn, void *arg);
 
-/* One product C (m, n) = op(A) op(B) + beta C (beta 0 or 1), row-major. */
+/* One product C (m, n) = op(A) op(B) + beta C (beta 0 or 1), row-major. bf16: rounded operands will do, where x asks
+   for them: the large products of the trunk and the vocabulary; not the router's, whose choices hang on small
+   differences. */
 struct pw_product { bool ta, tb; int m, n, k; const real *a; int lda; const real *b; int ldb; real beta; real *c;
-    int ldc; };
+    int ldc; bool bf16; };
 /* Runs independent products, cut into tiles by their shapes alone, longest first. m, n or k may be 0 (k 0 with beta 0:
    C = 0). In training by `gemm`; at inference by `product`. Adds to x->flops. PWY_E_NOMEM only. */
 pwy_status pw_products(struct pw_exec *x, const struct pw_product *list, int n);
-/* The three of a linear layer y (rows, n) = x (rows, k) W (k, n): forward (add: y +=), dx += dy W^T, dW += x^T dy. */
+/* The three of a linear layer y (rows, n) = x (rows, k) W (k, n): forward (add: y +=), dx += dy W^T, dW += x^T dy.
+   pw_linear_bf16 is pw_linear in bf16 where x asks for it. */
 pwy_status pw_linear(struct pw_exec *x, int rows, int k, int n, const real *in, const real *w, real *out, bool add);
+pwy_status pw_linear_bf16(struct pw_exec *x, int rows, int k, int n, const real *in, const real *w, real *out,
+                          bool add);
 pwy_status pw_linear_dx(struct pw_exec *x, int rows, int k, int n, const real *dout, const real *w, real *din,
                         bool add);
 pwy_status pw_linear_dw(struct pw_exec *x, int rows, int k, int n, const real *in, const real *dout, real *dw);

@@ -25,6 +25,9 @@ struct pw_kern {
     /* The same, for training: `product`, or BLAS in the table "blas". */
     void (*gemm)(bool ta, bool tb, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta,
                  real *c, int ldc);
+    /* The same of bf16 operands, sums in floats: bits as those of `product` over the same numbers as floats. */
+    void (*gemm_bf16)(bool ta, bool tb, int m, int n, int k, const uint16_t *a, int lda, const uint16_t *b, int ldb,
+                      real beta, real *c, int ldc);
     /* y (cols, rows) = x (rows, cols) transposed */
     void (*transpose)(int rows, int cols, const real *x, int ldx, real *y, int ldy);
     real (*sum)(int n, const real *x);

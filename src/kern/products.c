@@ -2,6 +2,7 @@
    shape alone; so the bits don't depend on how many threads there are. Small tiles share one item of the pool. */
 #include <stdlib.h>
 #include "kern/exec.h"
+#include "kern/rounded.h"
 
 enum {
     ROW_STEP = 16, COL_STEP = 48,       /* tiles end at multiples of these: whole register tiles of every table */
@@ -14,7 +15,8 @@ static const double READ_COST = 4;
 
 struct tile { const struct pw_product *of; int row, col, m, n; double cost; int order; };
 struct job { int first, end; };         /* tiles that run one after the other */
-struct plan { const struct pw_exec *x; struct tile *tiles; int n_tiles; struct job *jobs; int n_jobs; };
+struct plan { const struct pw_exec *x; const struct pw_product *list; const struct pw_rounded *rounded;
+    struct tile *tiles; int n_tiles; struct job *jobs; int n_jobs; };
 
 static double cost_of(double m, double n, double k)
 {
@@ -85,6 +87,15 @@ static void gather(struct plan *plan)
     }
 }
 
+static void run_rounded(const struct pw_exec *x, const struct tile *t, const struct pw_rounded *r)
+{
+    const struct pw_product *p = t->of;
+    const uint16_t *a = r->a + (p->ta ? t->row : (ptrdiff_t)t->row * r->lda);
+    const uint16_t *b = r->b + (p->tb ? (ptrdiff_t)t->col * r->ldb : t->col);
+    x->kern->gemm_bf16(p->ta, p->tb, t->m, t->n, p->k, a, r->lda, b, r->ldb, p->beta,
+                       p->c + (ptrdiff_t)t->row * p->ldc + t->col, p->ldc);
+}
+
 static void run_tile(const struct pw_exec *x, const struct tile *t)
 {
     const struct pw_product *p = t->of;
@@ -99,8 +110,14 @@ static void run_job(void *arg, int item, int worker)
 {
     const struct plan *plan = arg;
     (void)worker;
-    for (int i = plan->jobs[item].first; i < plan->jobs[item].end; i++)
-        run_tile(plan->x, &plan->tiles[i]);
+    for (int i = plan->jobs[item].first; i < plan->jobs[item].end; i++) {
+        const struct tile *t = &plan->tiles[i];
+        const struct pw_rounded *r = plan->rounded == NULL ? NULL : &plan->rounded[t->of - plan->list];
+        if (r != NULL && r->a != NULL)
+            run_rounded(plan->x, t, r);
+        else
+            run_tile(plan->x, t);
+    }
 }
 
 static pwy_status run_list(struct pw_exec *x, const struct pw_product *list, int n)
@@ -110,7 +127,11 @@ static pwy_status run_list(struct pw_exec *x, const struct pw_product *list, int
         count += count_tiles(&list[i]);
     if (count == 0)
         return PWY_OK;
-    struct plan plan = { .x = x };
+    struct plan plan = { .x = x, .list = list };
+    struct pw_rounded *rounded = NULL;
+    if (x->train && x->bf16)
+        PW_TRY(pw_round_operands(x, list, n, &rounded));
+    plan.rounded = rounded;
     PW_NEED(plan.tiles = pw_arena_take(x->arena, count, sizeof *plan.tiles));
     PW_NEED(plan.jobs = pw_arena_take(x->arena, count, sizeof *plan.jobs));
     for (int i = 0; i < n; i++)

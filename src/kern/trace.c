@@ -5,7 +5,7 @@
 #include "kern/exec.h"
 #include "kern/tables.h"
 
-struct shape { bool ta, tb, last; int m, n, k; real beta; };        /* last: the list that ran together ends here */
+struct shape { bool ta, tb, bf16, last; int m, n, k; real beta; };  /* last: the list that ran together ends here */
 struct pw_gemm_trace { struct shape *shapes; size_t n, cap; };
 
 struct pw_gemm_trace *pw_trace_new(void)
@@ -43,7 +43,7 @@ pwy_status pw_trace_record(struct pw_gemm_trace *trace, const struct pw_product 
     PW_TRY(reserve(trace, n));
     for (int i = 0; i < n; i++) {
         const struct pw_product *p = &list[i];
-        trace->shapes[trace->n++] = (struct shape){ p->ta, p->tb, i + 1 == n, p->m, p->n, p->k, p->beta };
+        trace->shapes[trace->n++] = (struct shape){ p->ta, p->tb, p->bf16, i + 1 == n, p->m, p->n, p->k, p->beta };
     }
     return PWY_OK;
 }
@@ -106,7 +106,8 @@ static void lay(struct scratch *scratch, const struct shape *s, size_t n)
     for (size_t i = 0; i < n; i++, s++) {
         real *a = at, *b = a + room(s->m, s->k), *c = b + room(s->k, s->n);
         scratch->list[i] = (struct pw_product){ .ta = s->ta, .tb = s->tb, .m = s->m, .n = s->n, .k = s->k, .a = a,
-            .lda = s->ta ? s->m : s->k, .b = b, .ldb = s->tb ? s->k : s->n, .beta = s->beta, .c = c, .ldc = s->n };
+            .lda = s->ta ? s->m : s->k, .b = b, .ldb = s->tb ? s->k : s->n, .beta = s->beta, .c = c, .ldc = s->n,
+            .bf16 = s->bf16 };
         at = c + room(s->m, s->n);
     }
 }

@@ -8,7 +8,8 @@ struct block { struct pw_exec *x; int n, d, vocab; const real *h, *embed_t; stru
 /* logits (n, vocab) = h (n, d) E^T */
 static pwy_status block_logits(const struct block *b)
 {
-    struct pw_product p = {false, true, b->n, b->vocab, b->d, b->h, b->d, b->embed->w, b->d, 0, b->logits, b->vocab};
+    struct pw_product p = {false, true, b->n, b->vocab, b->d, b->h, b->d, b->embed->w, b->d, 0, b->logits, b->vocab,
+                           true};
     if (b->embed_t != NULL && !b->x->train) {
         p.tb = false;
         p.b = b->embed_t;
@@ -21,8 +22,8 @@ static pwy_status block_logits(const struct block *b)
 static pwy_status block_back(const struct block *b, real *dh)
 {
     struct pw_product p[2] = {
-        {false, false, b->n, b->d, b->vocab, b->logits, b->vocab, b->embed->w, b->d, 0, dh, b->d},
-        {true, false, b->vocab, b->d, b->n, b->logits, b->vocab, b->h, b->d, 1, b->embed->g, b->d}};
+        {false, false, b->n, b->d, b->vocab, b->logits, b->vocab, b->embed->w, b->d, 0, dh, b->d, true},
+        {true, false, b->vocab, b->d, b->n, b->logits, b->vocab, b->h, b->d, 1, b->embed->g, b->d, true}};
     return pw_products(b->x, p, pw_trains(b->embed) ? 2 : 1);
 }
 

@@ -95,14 +95,16 @@ static struct pw_product forward_of(const struct stage *s, const real *w, int e,
 {
     size_t size = (size_t)s->k * (size_t)s->n, at = (size_t)first;
     return (struct pw_product){.m = rows, .n = s->n, .k = s->k, .a = s->in + at * (size_t)s->k, .lda = s->k,
-                               .b = w + (size_t)e * size, .ldb = s->n, .c = s->out + at * (size_t)s->n, .ldc = s->n};
+                               .b = w + (size_t)e * size, .ldb = s->n, .c = s->out + at * (size_t)s->n, .ldc = s->n,
+                               .bf16 = true};
 }
 
 static struct pw_product back_of(const struct stage *s, int e, int first, int rows)
 {
     size_t k = (size_t)s->k, n = (size_t)s->n, at = (size_t)first;
     return (struct pw_product){.tb = true, .m = rows, .n = s->k, .k = s->n, .a = s->dout + at * n, .lda = s->n,
-                               .b = s->w->w + (size_t)e * k * n, .ldb = s->n, .c = s->din + at * k, .ldc = s->k};
+                               .b = s->w->w + (size_t)e * k * n, .ldb = s->n, .c = s->din + at * k, .ldc = s->k,
+                               .bf16 = true};
 }
 
 /* The first product into an expert's gradient in a step overwrites what stood there: pw_param_touch would zero it
@@ -119,7 +121,7 @@ static struct pw_product gradient_of(const struct stage *s, int e, int first, in
     size_t size = (size_t)s->k * (size_t)s->n, at = (size_t)first;
     return (struct pw_product){.ta = true, .m = s->k, .n = s->n, .k = rows, .a = s->in + at * (size_t)s->k, .lda = s->k,
                                .b = s->dout + at * (size_t)s->n, .ldb = s->n, .beta = touch(s->w, e),
-                               .c = s->w->g + (size_t)e * size, .ldc = s->n};
+                               .c = s->w->g + (size_t)e * size, .ldc = s->n, .bf16 = true};
 }
 
 static pwy_status stage_forward(struct pw_exec *x, const struct pw_routes *r, const struct stage *s, const real *w)

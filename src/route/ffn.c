@@ -12,9 +12,9 @@ pwy_status pw_ffn(struct pw_exec *x, int rows, int d, int f, const real *in, con
     PW_NEED(k = pw_arena_take(x->arena, 1, sizeof *k));
     PW_NEED(k->h = pw_take_rows(x, rows, 2 * f));
     PW_NEED(k->act = pw_take_rows(x, rows, f));
-    PW_TRY(pw_linear(x, rows, d, 2 * f, in, w13->w, k->h, false));
+    PW_TRY(pw_linear_bf16(x, rows, d, 2 * f, in, w13->w, k->h, false));
     pw_swiglu_rows(x, rows, f, k->h, k->act);
-    PW_TRY(pw_linear(x, rows, f, d, k->act, w2->w, out, true));
+    PW_TRY(pw_linear_bf16(x, rows, f, d, k->act, w2->w, out, true));
     if (keep == NULL)
         pw_arena_release(x->arena, mark);
     else
@@ -28,9 +28,9 @@ pwy_status pw_ffn_back(struct pw_exec *x, int rows, int d, int f, const real *in
     size_t mark = pw_arena_mark(x->arena);
     real *dact;
     PW_NEED(dact = pw_take_rows(x, rows, f));
-    PW_TRY(pw_linear_back(x, rows, f, d, keep->act, w2, dout, dact, false));
+    PW_TRY(pw_linear_bf16_back(x, rows, f, d, keep->act, w2, dout, dact, false));
     pw_swiglu_rows_back(x, rows, f, keep->h, dact);
-    PW_TRY(pw_linear_back(x, rows, d, 2 * f, in, w13, keep->h, din, true));
+    PW_TRY(pw_linear_bf16_back(x, rows, d, 2 * f, in, w13, keep->h, din, true));
     pw_arena_release(x->arena, mark);
     return PWY_OK;
 }

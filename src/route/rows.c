@@ -81,13 +81,25 @@ void pw_swiglu_rows_back(const struct pw_exec *x, int rows, int f, real *h, cons
     pw_exec_run(x, (rows + GLU_PIECE - 1) / GLU_PIECE, glu_back_piece, &g);
 }
 
-pwy_status pw_linear_back(struct pw_exec *x, int rows, int k, int n, const real *in, struct pw_param *w,
-                               const real *dout, real *din, bool add)
+static pwy_status both_back(struct pw_exec *x, int rows, int k, int n, const real *in, struct pw_param *w,
+                            const real *dout, real *din, bool add, bool bf16)
 {
     struct pw_product list[2] = {
         {.tb = true, .m = rows, .n = k, .k = n, .a = dout, .lda = n, .b = w->w, .ldb = n,
-         .beta = add ? 1 : 0, .c = din, .ldc = k},
+         .beta = add ? 1 : 0, .c = din, .ldc = k, .bf16 = bf16},
         {.ta = true, .m = k, .n = n, .k = rows, .a = in, .lda = k, .b = dout, .ldb = n, .beta = 1, .c = w->g,
-         .ldc = n}};
+         .ldc = n, .bf16 = bf16}};
     return pw_products(x, list, pw_trains(w) ? 2 : 1);
+}
+
+pwy_status pw_linear_back(struct pw_exec *x, int rows, int k, int n, const real *in, struct pw_param *w,
+                               const real *dout, real *din, bool add)
+{
+    return both_back(x, rows, k, n, in, w, dout, din, add, false);
+}
+
+pwy_status pw_linear_bf16_back(struct pw_exec *x, int rows, int k, int n, const real *in, struct pw_param *w,
+                           const real *dout, real *din, bool add)
+{
+    return both_back(x, rows, k, n, in, w, dout, din, add, true);
 }

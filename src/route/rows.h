@@ -15,7 +15,9 @@ void pw_swiglu_rows(const struct pw_exec *x, int rows, int f, const real *h, rea
 void pw_swiglu_rows_back(const struct pw_exec *x, int rows, int f, real *h, const real *dact);
 
 /* The way back through y (rows, n) = x (rows, k) W (k, n), its two products as one list: din (+)= dout W^T, W's
-   gradient += in^T dout. */
+   gradient += in^T dout. pw_linear_bf16_back is that of pw_linear_bf16: in bf16 where x asks for it. */
 pwy_status pw_linear_back(struct pw_exec *x, int rows, int k, int n, const real *in, struct pw_param *w,
                                const real *dout, real *din, bool add);
+pwy_status pw_linear_bf16_back(struct pw_exec *x, int rows, int k, int n, const real *in, struct pw_param *w,
+                           const real *dout, real *din, bool add);
 #endif

@@ -31,17 +31,24 @@ struct bench {
 
 /* --- setting up --- */
 
-static pwy_status read_options(const pwy_context *ctx, const struct pw_node *given, struct bench_options *o)
+static pwy_status read_options(const pwy_context *ctx, const struct pw_node *given, bool train,
+                               struct bench_options *o)
 {
     *o = (struct bench_options){.d = 256, .layers = 4, .heads = 8, .hidden = 512, .experts = 16, .topk = 2, .seq = 128,
                                 .batch = 32, .vocab = 8192, .threads = ctx->threads, .steps = 8, .new_tokens = 128};
     PW_TRY(pw_options_read(given, "bench", bench_table, o));
-    if (o->dtype != NULL && strcmp(o->dtype, "f32") != 0)
-        return pw_fail(PWY_E_UNSUPPORTED, "bench: dtype '%s'; this build computes in f32", o->dtype);
+    if (o->dtype != NULL && strcmp(o->dtype, "f32") != 0 && (!train || strcmp(o->dtype, "bf16") != 0))
+        return pw_fail(PWY_E_UNSUPPORTED, "bench: dtype '%s'; %s", o->dtype,
+                       train ? "training is in f32 or bf16" : "this build answers in f32");
     if (o->d % o->heads != 0 || o->d / o->heads % 2 != 0)
         return pw_fail(PWY_E_ARGUMENT, "bench: d %lld does not divide into %lld heads of an even width",
                        (long long)o->d, (long long)o->heads);
     return PWY_OK;
+}
+
+static const char *dtype_of(const struct bench_options *o)
+{
+    return o->dtype != NULL ? o->dtype : "f32";
 }
 
 static pwy_status make_model(struct bench *b)
@@ -79,7 +86,8 @@ static pwy_status make_engine(struct bench *b, pwy_context *ctx)
     PW_TRY(make_model(b));
     PW_TRY(make_ids(b));
     if (b->o.threads > 1) PW_TRY(pw_pool_new((int)b->o.threads, &b->pool));
-    b->x = (struct pw_exec){.kern = ctx->kern, .pool = b->pool, .train = train, .seed = 1};
+    b->x = (struct pw_exec){.kern = ctx->kern, .pool = b->pool, .train = train, .seed = 1,
+                            .bf16 = train && strcmp(dtype_of(&b->o), "bf16") == 0};
     PW_NEED(b->x.arena = pw_arena_new());
     PW_NEED(b->trace = pw_trace_new());
     if (!train) return PWY_OK;
@@ -299,8 +307,8 @@ static pwy_status report(const struct bench *b, struct pw_buf *out)
         if (p->type == PW_OPT_INT)
             PW_TRY(pw_buf_printf(out, ", \"%s\": %lld", p->name,
                                  (long long)*(const int64_t *)(const void *)((const char *)&b->o + p->offset)));
-    PW_TRY(pw_buf_printf(out, ", \"dtype\": \"f32\", \"kernels\": \"%s\", \"params\": %lld", b->x.kern->name,
-                         (long long)count_params(b)));
+    PW_TRY(pw_buf_printf(out, ", \"dtype\": \"%s\", \"kernels\": \"%s\", \"params\": %lld", dtype_of(&b->o),
+                         b->x.kern->name, (long long)count_params(b)));
     PW_TRY(pw_buf_printf(out, ", \"ms\": %.3f, \"tok_s\": %.1f", b->ms, 1e3 * b->tokens / b->ms));
     if (b->x.train)
         PW_TRY(pw_buf_printf(out, ", \"gemm_bound_ms\": %.3f, \"gemm_blas_ms\": %.3f, \"loss\": %.4f", b->bound_ms,
@@ -321,7 +329,7 @@ pwy_status pw_bench(pwy_context *ctx, const char *what, const struct pw_node *op
     struct pw_buf out = {0};
     if (strcmp(what, "train") != 0 && strcmp(what, "predict") != 0 && strcmp(what, "decode") != 0)
         return pw_fail(PWY_E_ARGUMENT, "bench: no workload '%s'; train, predict and decode would be right", what);
-    PW_TRY(read_options(ctx, options, &b.o));
+    PW_TRY(read_options(ctx, options, strcmp(what, "train") == 0, &b.o));
     if (strcmp(what, "decode") == 0) b.o.batch = 1;
     if (strcmp(what, "decode") == 0 && b.o.seq < PROMPT) b.o.seq = PROMPT;
     b.rows = (int)(b.o.batch * b.o.seq);

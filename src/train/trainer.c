@@ -36,9 +36,9 @@ static pwy_status check_options(const struct pw_node *given, struct pw_train_opt
     if (o->plan != NULL && o->steps == 0)
         return pw_node_fail(o->plan, PWY_E_ARGUMENT,
                             "train: plan goes with steps, as the run that made it reported them");
-    if (o->dtype != NULL && strcmp(o->dtype, "f32") != 0)
+    if (o->dtype != NULL && strcmp(o->dtype, "f32") != 0 && strcmp(o->dtype, "bf16") != 0)
         return pw_node_fail(pw_node_get(given, "dtype"), PWY_E_UNSUPPORTED,
-                            "train: dtype '%s'; this build trains in f32", o->dtype);
+                            "train: dtype '%s'; training is in f32 or bf16", o->dtype);
     if (o->freeze != NULL && o->freeze->kind != PW_LIST)
         return pw_node_fail(o->freeze, PWY_E_ARGUMENT, "train: freeze is a list of parameter names");
     if (ways == 0 && o->plan == NULL) o->minutes = 5;
@@ -110,6 +110,11 @@ static pwy_status make_rows(struct pwy_trainer *t)
     return PWY_OK;
 }
 
+static bool trains_in_bf16(const struct pwy_trainer *t)
+{
+    return t->o.dtype != NULL && strcmp(t->o.dtype, "bf16") == 0;
+}
+
 static pwy_status make_engine(struct pwy_trainer *t)
 {
     t->adamw = (struct pw_adamw){.b1 = .9, .b2 = .98, .eps = 1e-8, .decay = t->o.weight_decay, .clip = t->o.clip};
@@ -121,6 +126,7 @@ static pwy_status make_engine(struct pwy_trainer *t)
     t->x = (struct pw_exec){.kern = t->model->ctx->kern, .pool = t->pool, .train = true, .seed = (uint64_t)t->o.seed,
                             .dropout = t->o.dropout};
     PW_NEED(t->x.arena = pw_arena_new());
+    t->x.bf16 = trains_in_bf16(t);
     return PWY_OK;
 }
 
@@ -259,6 +265,7 @@ static pwy_status describe_run(const struct pwy_trainer *t, struct pw_node *run)
     PW_TRY(pw_node_put_number(run, "temperature", t->o.temperature));
     PW_TRY(pw_node_put_number(run, "clip", t->o.clip));
     PW_TRY(pw_node_put_number(run, "dropout", t->o.dropout));
+    if (trains_in_bf16(t)) PW_TRY(pw_node_put_text(run, "dtype", t->o.dtype));
     return pw_node_put_number(run, "weight_decay", t->o.weight_decay);
 }
 
