@@ -200,6 +200,8 @@ void pw_tensors_free(struct pw_tensors *t)
 {
     if (t == NULL)
         return;
+    for (int64_t i = 0; i < t->n; i++)
+        free((void *)t->list[i].piece);
     free(t->list);
     free(t->padding);
     free(t->texts);

@@ -1,9 +1,11 @@
 /* Files: mapped, unpacked, and replaced as a whole. Every message names the path and the system's reason. */
 #ifndef PW_FILE_H
 #define PW_FILE_H
+#include <stddef.h>
+#include <stdint.h>
 #include "base/error.h"
 
-struct pw_mapping { const char *data; size_t len; };               /* read-only */
+struct pw_mapping { const char *data; size_t len; uint64_t device, inode; };        /* read-only */
 pwy_status pw_map_open(const char *path, struct pw_mapping *out);  /* a regular file; len 0 maps to data "" */
 pwy_status pw_map_fd(int fd, const char *name, struct pw_mapping *out);
 void pw_map_close(struct pw_mapping *mapping);
@@ -21,9 +23,14 @@ pwy_status pw_write_all(int fd, const void *data, size_t len, const char *name);
 struct pw_replace;
 pwy_status pw_replace_begin(const char *path, struct pw_replace **out);   /* says now if the folder cannot be written */
 int pw_replace_fd(const struct pw_replace *r);
+/* The same with mode and owner of `like` (NULL: of what is there), for a file that belongs to another. */
+pwy_status pw_replace_begin_like(const char *path, const char *like, struct pw_replace **out);
 pwy_status pw_replace_commit(struct pw_replace *r);                /* frees r, also on failure */
+/* The same, still locked: what belongs to the old file can be cleared away before pw_replace_abort lets go. */
+pwy_status pw_replace_publish(struct pw_replace *r);
 void pw_replace_abort(struct pw_replace *r);                       /* NULL allowed */
 
 char *pw_path_join(const char *folder, const char *name);          /* name as it is when absolute; NULL: no memory */
+pwy_status pw_path_resolve(const char *path, char **out);          /* behind all symbolic links */
 char *pw_path_folder(const char *path);                            /* "." for a plain name */
 #endif

@@ -29,14 +29,14 @@ pwy_status pw_map_fd(int fd, const char *name, struct pw_mapping *out)
     if (!S_ISREG(st.st_mode))
         return pw_fail_at(PWY_E_IO, name, 0, "is %s; it must be a regular file",
                           S_ISDIR(st.st_mode) ? "a folder" : "a device, pipe or socket");
-    if (st.st_size == 0) {
-        *out = (struct pw_mapping){ "", 0 };
+    *out = (struct pw_mapping){ "", 0, (uint64_t)st.st_dev, (uint64_t)st.st_ino };
+    if (st.st_size == 0)
         return PWY_OK;
-    }
     void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (data == MAP_FAILED)
         return fail_system(name, "cannot be mapped");
-    *out = (struct pw_mapping){ data, (size_t)st.st_size };
+    out->data = data;
+    out->len = (size_t)st.st_size;
     return PWY_OK;
 }
 
@@ -55,7 +55,7 @@ void pw_map_close(struct pw_mapping *mapping)
 {
     if (mapping->len > 0)
         munmap((void *)mapping->data, mapping->len);
-    *mapping = (struct pw_mapping){ "", 0 };
+    *mapping = (struct pw_mapping){ .data = "" };
 }
 
 pwy_status pw_temp_open(int *fd)
