@@ -111,7 +111,7 @@ struct options {
     double vocab, seq, batch;           /* batch: tokens of a step */
     double tokens;                      /* millions of the whole run */
     double lr, expert_lr, warmup, decay, b2, clip;
-    double balance, zloss, load_memory, renormalise;
+    double balance, zloss, load_memory, renormalise, sigmoid, gate_scale;
     double init, router_init;           /* start of the experts' w2 and of the router, times this */
     double seed, order, evals, held;    /* held: tokens of an evaluation */
 };
@@ -122,7 +122,8 @@ static const struct option options[] = {
     FIELD(d, 64), FIELD(layers, 2), FIELD(heads, 4), FIELD(kv_heads, 4), FIELD(hidden, 128), FIELD(experts, 0),
     FIELD(topk, 2), FIELD(shared, 0), FIELD(vocab, 1024), FIELD(seq, 128), FIELD(batch, 2048), FIELD(tokens, 1),
     FIELD(lr, .008), FIELD(expert_lr, 1), FIELD(warmup, .05), FIELD(decay, .05), FIELD(b2, .98), FIELD(clip, 1),
-    FIELD(balance, .01), FIELD(zloss, 0), FIELD(load_memory, .98), FIELD(renormalise, 1), FIELD(init, 1),
+    FIELD(balance, .01), FIELD(zloss, 0), FIELD(load_memory, .98), FIELD(renormalise, 1), FIELD(sigmoid, 0),
+    FIELD(gate_scale, 1), FIELD(init, 1),
     FIELD(router_init, 1), FIELD(seed, 1), FIELD(order, 1), FIELD(evals, 8), FIELD(held, 131072), {0}};
 
 static double *value_of(struct options *o, const struct option *p)
@@ -187,8 +188,9 @@ static pwy_status make_model(struct run *r)
                                 .kv_heads = (int)o->kv_heads, .experts = (int)o->experts, .topk = (int)o->topk,
                                 .hidden = (int)o->hidden, .shared = (int)o->shared, .rope_base = 10000,
                                 .expert_lr = o->expert_lr,
-                                .router = {.renormalise = o->renormalise != 0, .balance = o->balance,
-                                           .zloss = o->zloss, .load_memory = o->load_memory}};
+                                .router = {.renormalise = o->renormalise != 0, .sigmoid = o->sigmoid != 0,
+                                           .gate_scale = o->gate_scale, .balance = o->balance, .zloss = o->zloss,
+                                           .load_memory = o->load_memory}};
     PW_NEED(r->params = pw_params_new((uint64_t)o->seed));
     PW_TRY(pw_param_declare(r->params, PW_VECTOR, PW_NORMAL, .05, 2, PW_SHAPE((int64_t)o->vocab, (int64_t)o->d),
                             &r->embed, "embed"));

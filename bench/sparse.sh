@@ -6,7 +6,7 @@
 #   SEEDS="1 2 3"   of the weights; the order of the text is the same
 #   MODELS          those of the list below that run, all of them unless said
 # A run that is in OUT/runs already is not made again, so that a study may be stopped and gone on with. All of it at 30
-# million tokens is about 30 hours of one core, nearly all of them the dense model of the same total size.
+# million tokens takes about ten hours of one core, nearly half of them the dense model of the same total size.
 set -eu
 [ $# = 2 ] || { echo "usage: $0 LM OUT" >&2; exit 2; }
 lm=$1 out=$2

@@ -1,5 +1,5 @@
-/* Small language models made of the blocks of Switch, Mixtral, OLMoE and DeepSeekMoE against PyTorch in double
-   (golden/blocks.py): logits, losses, gradients. Built in float and in double. */
+/* Small language models made of the blocks of Switch, Mixtral, OLMoE, DeepSeekMoE and DeepSeek-V3 against PyTorch in
+   double (golden/blocks.py): logits, losses, gradients. Built in float and in double. */
 #include <jansson.h>
 #include <math.h>
 #include "route_rig.h"
@@ -86,7 +86,8 @@ static void open_model(struct model *m)
         .d = whole(m, "d"), .layers = whole(m, "layers"), .heads = whole(m, "heads"), .kv_heads = whole(m, "kv_heads"),
         .experts = whole(m, "experts"), .topk = whole(m, "topk"), .hidden = whole(m, "hidden"),
         .shared = whole(m, "shared"), .rope_base = 10000, .expert_lr = 1,
-        .router = {.renormalise = json_is_true(field(m, "renormalise")), .balance = number(m, "balance"),
+        .router = {.renormalise = json_is_true(field(m, "renormalise")), .sigmoid = json_is_true(field(m, "sigmoid")),
+                   .gate_scale = number(m, "gate_scale"), .balance = number(m, "balance"),
                    .zloss = number(m, "zloss")}};
     const json_t *tensors = field(m, "tensors");
     m->d = c.d;
@@ -151,7 +152,7 @@ static void check_model(struct model *m)
     for (int i = 0; i < 4; i++) free(all[i]);
 }
 
-static const char *const names[] = {"switch", "mixtral", "olmoe", "deepseekmoe"};
+static const char *const names[] = {"switch", "mixtral", "olmoe", "deepseekmoe", "deepseek_v3"};
 enum { MODELS = sizeof names / sizeof *names };
 
 START_TEST(blocks)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes blocks.json: logits, losses and gradients of small causal language models made of the blocks of Switch
-Transformer, Mixtral, OLMoE and DeepSeekMoE, by PyTorch in double, for tests/test_blocks.c.
+Transformer, Mixtral, OLMoE, DeepSeekMoE and DeepSeek-V3, by PyTorch in double, for tests/test_blocks.c.
 
     python3 tests/golden/blocks.py > tests/golden/blocks.json     (PyTorch 2.13.0)
 
@@ -90,6 +90,14 @@ def plain_gates(logits, c):
     return prob * chosen, chosen, prob
 
 
+def sigmoid_gates(logits, c):
+    """DeepSeek-V3 (2024): affinities by sigmoid, the chosen ones' shares times a factor; the loss by shares of all."""
+    s = logits.sigmoid()
+    chosen = torch.zeros_like(s).scatter(1, s.topk(c["topk"]).indices, 1.0)
+    gates = s * chosen / (s * chosen).sum(-1, keepdim=True) * c["gate_scale"]
+    return gates, chosen, s / s.sum(-1, keepdim=True)
+
+
 def sparse_half(w, layer, x, c):
     """The block's sparse half and its losses."""
     name, d, f = f"trunk.{layer}.", c["d"], c["hidden"]
@@ -125,7 +133,7 @@ def numbers(t):
 
 
 def case(name, **c):
-    w = Weights()
+    w, c = Weights(), {"sigmoid": False, "gate_scale": 1.0, **c}
     ids = [(7 * i * i + 3 * i + 1) % VOCAB for i in range(ROWS)]
     target = [(5 * i * i + 2 * i) % VOCAB for i in range(ROWS)]
     logits, aux = model(w, torch.tensor(ids), c)
@@ -147,4 +155,6 @@ print(json.dumps([
          renormalise=False, balance=0.01, zloss=0.001),
     case("deepseekmoe", gates=plain_gates, d=8, layers=2, heads=2, kv_heads=2, experts=12, topk=3, hidden=3, shared=2,
          renormalise=False, balance=0.01, zloss=0.0),
+    case("deepseek_v3", gates=sigmoid_gates, d=8, layers=2, heads=2, kv_heads=2, experts=12, topk=3, hidden=3, shared=1,
+         renormalise=True, sigmoid=True, gate_scale=2.5, balance=0.01, zloss=0.0),
 ], separators=(",", ":")).replace("],", "],\n"))
