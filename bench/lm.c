@@ -177,7 +177,8 @@ static void scale_named(struct run *r, const char *part, double by)
     for (int i = 0; by != 1 && i < r->params->n; i++) {
         struct pw_param *p = r->params->list[i];
         if (strstr(p->name, part) == NULL) continue;
-        for (int64_t j = 0; j < p->n; j++) p->w[j] *= (real)by;
+        int64_t groups = p->slice != NULL ? p->groups : 1, size = p->n / groups;
+        for (int64_t e = 0; e < groups; e++) r->x.kern->scale((int)size, (real)by, pw_param_group(p, e));
     }
 }
 

@@ -64,7 +64,8 @@ static inline struct pw_param *rig_param(struct rig *r, const char *name, enum p
                                          const int64_t *shape, double scale)
 {
     struct pw_param *p = &r->p[r->n_p];
-    *p = (struct pw_param){ .name = (char *)name, .kind = kind, .rank = rank, .n = 1, .groups = 1, .lr_scale = 1 };
+    *p = (struct pw_param){ .name = (char *)name, .kind = kind, .rank = rank, .n = 1, .groups = 1, .lr_scale = 1,
+                             .training = true };
     for (int i = 0; i < rank; i++)
         p->n *= p->shape[i] = shape[i];
     if (kind == PW_TABLE)

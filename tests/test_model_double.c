@@ -1,5 +1,6 @@
 /* The gradient of the whole network, from every loss to every tensor, against finite differences. */
 #include "model_rig.h"
+#include "param_rig.h"
 #include "model/infer.h"
 
 enum { BATCH = 3, ENTRIES = 4 };
@@ -57,7 +58,7 @@ static void stir(struct whole *w)
     for (int i = 0; i < w->m->params->n; i++) {
         struct pw_param *p = w->m->params->list[i];
         struct pw_rng rng = pw_rng_at(11, pw_hash(p->name, strlen(p->name)), 0);
-        for (int64_t j = 0; j < p->n && p->kind != PW_CONST; j++) p->w[j] += (real)(.05 * pw_rng_normal(&rng));
+        for (int64_t j = 0; j < p->n && p->kind != PW_CONST; j++) *weight_at(p, j) += (real)(.05 * pw_rng_normal(&rng));
     }
 }
 
@@ -90,7 +91,7 @@ static double slope(struct whole *w, real *at)
 
 static bool reached(const struct pw_param *p, int64_t i)
 {
-    return p->groups <= 1 || p->touched[i / (p->n / p->groups)];
+    return grad_at(p, i) != NULL;
 }
 
 /* The entry of the greatest gradient, and others spread over the tensor. */
@@ -99,11 +100,11 @@ static int pick(const struct pw_param *p, int64_t *which)
     int64_t best = -1;
     int n = 0;
     for (int64_t i = 0; i < p->n; i++)
-        if (reached(p, i) && (best < 0 || fabs(p->g[i]) > fabs(p->g[best]))) best = i;
+        if (reached(p, i) && (best < 0 || fabs(*grad_at(p, i)) > fabs(*grad_at(p, best)))) best = i;
     if (best >= 0) which[n++] = best;
     for (int64_t k = 0; best >= 0 && k < 40 * ENTRIES && n < ENTRIES; k++) {
         int64_t i = (k * 7919 + 13) % p->n;
-        if (reached(p, i) && p->g[i] != 0) which[n++] = i;
+        if (reached(p, i) && *grad_at(p, i) != 0) which[n++] = i;
     }
     return n;
 }
@@ -115,10 +116,10 @@ static void check_param(struct whole *w, struct pw_param *p)
     total(w);
     int n = pick(p, which);
     ck_assert_msg(n > 0, "%s: no gradient came", p->name);
-    for (int i = 0; i < n; i++) got[i] = p->g[which[i]];
+    for (int i = 0; i < n; i++) got[i] = *grad_at(p, which[i]);
     ck_assert_msg(got[0] != 0, "%s: its gradient is 0", p->name);
     for (int i = 0; i < n; i++) {
-        double want = slope(w, &p->w[which[i]]);
+        double want = slope(w, weight_at(p, which[i]));
         ck_assert_msg(fabs(got[i] - want) <= 1e-5 * fmax(fabs(want), 1e-5),
                       "%s[%lld]: gradient %.12g, finite difference %.12g", p->name, (long long)which[i], got[i], want);
     }

@@ -1,5 +1,6 @@
 /* The layers in float: whose bits depend on what. */
 #include "nn_rig.h"
+#include "param_rig.h"
 
 static void check_same(const char *what, size_t n, const real *a, const real *b)
 {
@@ -405,6 +406,81 @@ START_TEST(test_training_state)
 }
 END_TEST
 
+/* --- experts --- */
+
+START_TEST(test_slices_start_as_the_whole_does)
+{
+    struct pw_params *set = pw_params_new(5), *other = pw_params_new(5);
+    struct pw_param *e = declare(set, PW_MATRIX, PW_NORMAL, 3, PW_SHAPE(4, 3, 5), "x");
+    struct pw_param *whole = declare(other, PW_VECTOR, PW_NORMAL, 3, PW_SHAPE(4, 3, 5), "x");
+    ck_assert(e->w == NULL && e->groups == 4 && e->slice != NULL && whole->slice == NULL);
+    for (int64_t i = 0; i < 60; i++)
+        ck_assert(*weight_at(e, i) == whole->w[i]);
+    ck_assert(pw_params_bytes(set).weights == 60 * (int64_t)sizeof(real));
+    pw_params_free(set);
+    pw_params_free(other);
+}
+END_TEST
+
+/* Touches expert `e` in a new step. */
+static void touch(struct pw_params *set, struct pw_param *p, int64_t e)
+{
+    bool first = false;
+    pw_params_zero_grad(set);
+    ok(pw_slice_touch(p, e, &first));
+    ck_assert(first && p->slice[e].touched && p->slice[e].g != NULL);
+    ok(pw_slice_touch(p, e, &first));
+    ck_assert(!first);
+}
+
+START_TEST(test_slices_of_a_file)
+{
+    static real file[6] = { 1, 2, 3, 4, 5, 6 };
+    struct pw_params *set = pw_params_new(5);
+    ok(pw_params_bring(set, "mapped", 3, PW_SHAPE(3, 1, 2), file, true));
+    ok(pw_params_bring(set, "own", 3, PW_SHAPE(3, 1, 2), room(6), false));
+    struct pw_param *p = declare(set, PW_MATRIX, PW_ONES, 3, PW_SHAPE(3, 1, 2), "mapped");
+    struct pw_param *own = declare(set, PW_MATRIX, PW_ONES, 3, PW_SHAPE(3, 1, 2), "own");
+    ck_assert(declare(set, PW_MATRIX, PW_ONES, 3, PW_SHAPE(3, 1, 2), "mapped") == p);
+    ck_assert(p->w == NULL && pw_param_group(p, 1) == file + 2 && pw_param_group_size(p) == 2);
+    ok(pw_params_start_training(set));
+    p->slice[2].locked = true;
+    ck_assert(pw_trains_group(p, 1) && !pw_trains_group(p, 2));
+    ck_assert(pw_params_bytes(set).weights == 6 * (int64_t)sizeof(real) && pw_params_bytes(set).gradients == 0);
+    touch(set, p, 1);
+    ck_assert(pw_param_group(p, 0) == file && pw_param_group(p, 1) != file + 2 && pw_param_group(p, 1)[1] == 4);
+    ck_assert(p->slice[0].g == NULL && p->slice[2].g == NULL);
+    ck_assert(pw_params_bytes(set).weights == 8 * (int64_t)sizeof(real));
+    ck_assert(pw_params_bytes(set).gradients == 2 * (int64_t)sizeof(real));
+    real *lies = pw_param_group(own, 2);
+    touch(set, own, 2);
+    ck_assert(pw_param_group(own, 2) == lies && !p->slice[1].touched);
+    pw_params_free(set);
+}
+END_TEST
+
+START_TEST(test_borrowing)
+{
+    struct pw_params *parent = pw_params_new(5), *set = pw_params_new(6);
+    struct pw_param *m = declare(parent, PW_MATRIX, PW_NORMAL, 2, PW_SHAPE(2, 2), "m");
+    struct pw_param *e = declare(parent, PW_MATRIX, PW_NORMAL, 3, PW_SHAPE(2, 2, 2), "e");
+    ok(pw_params_borrow(set, m));
+    ok(pw_params_borrow(set, e));
+    ck_assert_int_eq(pw_params_borrow(set, e), PWY_E_FORMAT);
+    struct pw_param *n = declare(set, PW_MATRIX, PW_ONES, 2, PW_SHAPE(2, 2), "m");
+    struct pw_param *f = declare(set, PW_MATRIX, PW_ONES, 3, PW_SHAPE(2, 2, 2), "e");
+    ck_assert(n->w == m->w && pw_param_group(f, 1) == pw_param_group(e, 1) && pw_params_bytes(set).weights == 0);
+    n->locked = true;
+    ok(pw_params_start_training(set));
+    ck_assert(!pw_trains(n) && n->w == m->w && n->g == NULL);
+    touch(set, f, 0);
+    ck_assert(pw_param_group(f, 0) != pw_param_group(e, 0) && pw_param_group(f, 1) == pw_param_group(e, 1));
+    ck_assert(pw_param_group(f, 0)[3] == pw_param_group(e, 0)[3]);
+    pw_params_free(set);
+    pw_params_free(parent);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("nn");
@@ -425,6 +501,9 @@ int main(void)
     tcase_add_test(tests, test_declare);
     tcase_add_test(tests, test_bring);
     tcase_add_test(tests, test_training_state);
+    tcase_add_test(tests, test_slices_start_as_the_whole_does);
+    tcase_add_test(tests, test_slices_of_a_file);
+    tcase_add_test(tests, test_borrowing);
     suite_add_tcase(suite, tests);
     SRunner *r = srunner_create(suite);
     srunner_run_all(r, CK_ENV);

@@ -1,4 +1,5 @@
 /* Gradients of the router, the experts and the trunk against finite differences, and against PyTorch's. */
+#include "param_rig.h"
 #include "route_rig.h"
 #include <jansson.h>
 
@@ -36,10 +37,10 @@ static void check_param(loss_fn loss, void *arg, struct pw_param *p)
 {
     int64_t size = p->n / p->groups;
     for (int64_t e = 0; e < p->groups; e++) {
-        if (p->groups == 1 || p->touched[e])
-            check_slopes(p->name, loss, arg, p->w + e * size, p->g + e * size, size);
+        if (grad_at(p, e * size) != NULL)
+            check_slopes(p->name, loss, arg, pw_param_group(p, e), grad_at(p, e * size), size);
         else
-            check_one(p->name, e * size, 0, slope(loss, arg, &p->w[e * size]));
+            check_one(p->name, e * size, 0, slope(loss, arg, pw_param_group(p, e)));
     }
 }
 
@@ -388,19 +389,26 @@ START_TEST(experts_gradients_add_up_within_a_step)
     real *logits = numbers(5, (size_t)(l.rows * 6), 1), *din = numbers(0, n, 0), *dgate = numbers(0,
                                                                                                   (size_t)(l.rows * 2), 1);
     real *once = numbers(0, (size_t)l.w13->n, 0);
-    for (int64_t i = 0; i < l.w13->n; i++) l.w13->g[i] = NAN;
+    int64_t size = l.w13->n / 6;
+    for (int e = 0; e < 6; e++) {
+        bool first;
+        ck_assert_int_eq(pw_slice_touch(l.w13, e, &first), PWY_OK);
+        for (int64_t i = 0; i < size; i++) l.w13->slice[e].g[i] = NAN;
+    }
+    pw_params_zero_grad(l.rig.set);
     for (int pass = 0; pass < 2; pass++) {
         ck_assert_int_eq(route_all(&l.rig.x, &c, l.rows, logits, NULL, &l.r), PWY_OK);
         ck_assert_int_eq(pw_experts(&l.rig.x, l.r, l.d, l.f, l.in, l.w13, l.w2, l.out, &keep), PWY_OK);
         ck_assert_int_eq(pw_experts_back(&l.rig.x, l.r, l.d, l.f, keep, l.w13, l.w2, l.dout, din, dgate), PWY_OK);
-        if (pass == 0) memcpy(once, l.w13->g, (size_t)l.w13->n * sizeof *once);
+        for (int e = 0; e < 6 && pass == 0; e++)
+            memcpy(once + e * size, l.w13->slice[e].g, (size_t)size * sizeof *once);
     }
-    int64_t size = l.w13->n / 6;
     for (int64_t i = 0; i < l.w13->n; i++) {
-        if (l.w13->touched[i / size])
-            ck_assert_double_eq_tol(l.w13->g[i], 2 * once[i], 1e-12);
+        const struct pw_slice *s = &l.w13->slice[i / size];
+        if (s->touched)
+            ck_assert_double_eq_tol(s->g[i % size], 2 * once[i], 1e-12);
         else
-            ck_assert(isnan(l.w13->g[i]));
+            ck_assert(isnan(s->g[i % size]));
     }
     free(logits);
     free(din);
@@ -598,14 +606,14 @@ START_TEST(trunk_freezing)
         whole_open(&w, c);
         struct pw_param *p = w.rig.set->list[frozen];
         p->frozen = true;
-        for (int64_t i = 0; i < p->n; i++) p->g[i] = 77;
+        for (int64_t i = 0; p->g != NULL && i < p->n; i++) p->g[i] = 77;
         real *din2 = whole_back(&w);
         ck_assert(same(din, din2, (size_t)(RIG_ROWS * c.d)));
-        for (int64_t i = 0; i < p->n; i++) ck_assert_double_eq(p->g[i], 77);
+        for (int64_t i = 0; i < p->n; i++) ck_assert(p->g != NULL ? p->g[i] == 77 : grad_at(p, i) == NULL);
         for (int i = 0; i < all.rig.set->n; i++) {
             struct pw_param *a = all.rig.set->list[i], *b = w.rig.set->list[i];
             for (int64_t j = 0; i != frozen && j < a->n; j++)
-                if (a->groups == 1 || a->touched[j / (a->n / a->groups)]) ck_assert(a->g[j] == b->g[j]);
+                if (grad_at(a, j) != NULL) ck_assert(*grad_at(a, j) == *grad_at(b, j));
         }
         free(din2);
         whole_close(&w);
@@ -643,7 +651,7 @@ static void check_tensor(const json_t *golden, const char *key, const real *got)
 static void fill(struct pw_param *p, const json_t *golden, const char *key)
 {
     real *values = tensor(golden, key);
-    memcpy(p->w, values, (size_t)p->n * sizeof *values);
+    for (int64_t i = 0; i < p->n; i++) *weight_at(p, i) = values[i];
     free(values);
 }
 
@@ -661,8 +669,10 @@ static void check_gates(const json_t *golden, const struct pw_routes *r)
 /* An expert that no token chose has no gradient here, and zeros there. */
 static void check_experts_gradient(const json_t *golden, const char *key, struct pw_param *p)
 {
-    for (int64_t e = 0; e < p->groups; e++) pw_param_touch(p, e);
-    check_tensor(golden, key, p->g);
+    real *g = numbers(0, (size_t)p->n, 0);
+    for (int64_t i = 0; i < p->n; i++) g[i] = grad_at(p, i) != NULL ? *grad_at(p, i) : 0;
+    check_tensor(golden, key, g);
+    free(g);
 }
 
 static void check_golden(const json_t *golden)

@@ -1,4 +1,5 @@
 /* Training: every parameter learns, what is asked is checked, bad rows are passed over, and something comes of it. */
+#include "param_rig.h"
 #include "train_rig.h"
 #include <locale.h>
 #include <signal.h>
@@ -8,9 +9,8 @@
 
 static bool moved(const struct pw_param *p)
 {
-    int64_t size = p->n / p->groups;
     for (int64_t i = 0; i < p->n; i++)
-        if ((p->groups == 1 || p->touched[i / size]) && p->g[i] != 0) return true;
+        if (grad_at(p, i) != NULL && *grad_at(p, i) != 0) return true;
     return false;
 }
 
@@ -98,9 +98,36 @@ START_TEST(what_is_frozen_stays)
     for (int i = 0; i < m->params->n; i++) {
         const struct pw_param *p = m->params->list[i], *now = pw_params_find(t->model->params, p->name);
         bool frozen = strstr(p->name, ".qkv") != NULL || strncmp(p->name, "task/words/", 11) == 0;
-        bool equal = memcmp(p->w, now->w, (size_t)p->n * sizeof(real)) == 0;
+        bool equal = true;
+        for (int64_t j = 0; j < p->n; j++) equal = equal && *weight_at(p, j) == *weight_at(now, j);
         ck_assert_msg(equal == (frozen || p->kind == PW_CONST), "%s", p->name);
     }
+    pwy_trainer_free(t);
+    pwy_model_free(m);
+}
+END_TEST
+
+/* A sealed expert is never written, has no gradient and no moments; nor has one that nothing reaches. */
+START_TEST(locked_experts_stay)
+{
+    pwy_model *m = rig_model(NULL, R_QUICK, NULL);
+    pwy_trainer *t = rig_trainer(m, "steps: 6");
+    int moved_ones = 0;
+    for (int i = 0; i < t->model->params->n; i++)
+        for (int64_t e = 0; t->model->params->list[i]->slice != NULL && e < m->shape.experts; e += 2)
+            t->model->params->list[i]->slice[e].locked = true;
+    OK(pwy_trainer_run(t));
+    for (int i = 0; i < m->params->n; i++) {
+        const struct pw_param *p = m->params->list[i], *now = t->model->params->list[i];
+        for (int64_t e = 0; p->slice != NULL && e < p->groups; e++) {
+            size_t bytes = (size_t)pw_param_group_size(p) * sizeof(real);
+            bool equal = memcmp(pw_param_group(p, e), pw_param_group(now, e), bytes) == 0;
+            ck_assert_msg(equal == (t->adamw.of[i].slot[e].m == NULL), "%s %d", p->name, (int)e);
+            ck_assert_msg(e % 2 == 1 || (equal && now->slice[e].g == NULL), "%s %d", p->name, (int)e);
+            moved_ones += !equal;
+        }
+    }
+    ck_assert_int_gt(moved_ones, 0);
     pwy_trainer_free(t);
     pwy_model_free(m);
 }
@@ -528,6 +555,7 @@ static Suite *suite(void)
     tcase_add_test(t, freezing_any_layer_changes_the_loss);
     tcase_add_loop_test(t, freezing_any_sense_changes_the_loss, 0, 6);
     tcase_add_test(t, what_is_frozen_stays);
+    tcase_add_test(t, locked_experts_stay);
     add_asked(add_case(s, "what is asked and given"));
     t = add_case(s, "learning");
     tcase_add_test(t, classes_and_numbers_are_learned);

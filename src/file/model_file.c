@@ -55,7 +55,12 @@ static struct pw_tensor param_tensor(const struct pw_param *p)
     return t;
 }
 
-struct listing { struct pw_tensor *list; int64_t n; char *config, *tok; char (*load_name)[40]; struct pw_image tasks; };
+struct listing {
+    struct pw_tensor *list; int64_t n;
+    char *config, *tok; char (*load_name)[40];
+    struct pw_image tasks;
+    struct pw_piece *piece; int64_t n_pieces;           /* of all expert tensors, an expert each */
+};
 
 static void listing_free(struct listing *l)
 {
@@ -64,6 +69,27 @@ static void listing_free(struct listing *l)
     free(l->tok);
     free(l->load_name);
     pw_image_free(&l->tasks);
+    free(l->piece);
+}
+
+/* Where the experts of the tensors lie. */
+static pwy_status listing_pieces(const struct pw_params *params, struct listing *l)
+{
+    int64_t n = 0;
+    for (int i = 0; i < params->n; i++) n += params->list[i]->slice != NULL ? params->list[i]->groups : 0;
+    PW_NEED(l->piece = pw_calloc((size_t)n + 1, sizeof *l->piece));
+    return PWY_OK;
+}
+
+static void add_param(struct listing *l, const struct pw_param *p)
+{
+    struct pw_tensor t = param_tensor(p);
+    if (p->slice != NULL) {
+        t.piece = l->piece + l->n_pieces;
+        t.n_pieces = (int)p->groups;
+    }
+    for (int e = 0; e < t.n_pieces; e++) l->piece[l->n_pieces++] = (struct pw_piece){pw_param_group(p, e), 1};
+    l->list[l->n++] = t;
 }
 
 static pwy_status net_senses(void *arg, int64_t task, struct pw_node **out)
@@ -95,13 +121,14 @@ static pwy_status listing_make(const pwy_model *m, const struct pw_tensor *extra
     size_t cap = (size_t)m->params->n + (size_t)m->shape.layers + (size_t)n_extra + 2 + PW_REGISTRY_TENSORS;
     PW_NEED(l->list = pw_calloc(cap, sizeof *l->list));
     PW_NEED(l->load_name = pw_calloc((size_t)m->shape.layers + 1, sizeof *l->load_name));
+    PW_TRY(listing_pieces(m->params, l));
     PW_TRY(listing_texts(m, l));
     PW_TRY(listing_tasks(m, l));
     for (int i = 0; i < m->shape.layers && m->shape.experts > 0; i++) {
         snprintf(l->load_name[i], sizeof l->load_name[i], "trunk.%d.load", i);
         l->list[l->n++] = load_tensor(m, i, l->load_name[i]);
     }
-    for (int i = 0; i < m->params->n; i++) l->list[l->n++] = param_tensor(m->params->list[i]);
+    for (int i = 0; i < m->params->n; i++) add_param(l, m->params->list[i]);
     for (int64_t i = 0; i < n_extra; i++) l->list[l->n++] = extra[i];
     return PWY_OK;
 }

@@ -15,6 +15,6 @@ pathways_double_sources += src/model/model.c src/model/net.c src/model/build.c s
 	src/api/context.c src/api/example.c src/api/options.c src/api/registry.c src/api/source.c src/api/model.c
 check_PROGRAMS += tests/test_model tests/test_model_double
 tests_test_model_SOURCES = tests/test_model.c tests/model_rig.h
-tests_test_model_double_SOURCES = tests/test_model_double.c tests/model_rig.h
+tests_test_model_double_SOURCES = tests/test_model_double.c tests/model_rig.h tests/param_rig.h
 tests_test_model_double_LDADD = libpathways-double.la $(test_libs)
 tests_test_model_double_CPPFLAGS = $(AM_CPPFLAGS) -DPATHWAYS_DOUBLE

@@ -22,10 +22,23 @@ struct pw_params *pw_params_new(uint64_t seed)
     return set;
 }
 
+static void free_slices(struct pw_param *p)
+{
+    for (int64_t e = 0; p->slice != NULL && e < p->groups; e++) {
+        if (p->slice[e].own)
+            free(p->slice[e].w);
+        free(p->slice[e].g);
+    }
+    free(p->slice);
+}
+
 static void free_param(struct pw_param *p)
 {
-    if (!p->mapped)
+    if (!p->mapped) {
         free(p->w);
+        free(p->brought);
+    }
+    free_slices(p);
     free(p->g);
     free(p->touched);
     free(p->name);
@@ -140,16 +153,67 @@ pwy_status pw_params_bring(struct pw_params *set, const char *name, int rank, co
     return status;
 }
 
+/* --- slices --- */
+
+/* Rows of a table, and the experts of a tensor (expert, in, out). */
+static int64_t count_groups(enum pw_param_kind kind, int rank, const int64_t *shape)
+{
+    return kind == PW_TABLE || (kind == PW_MATRIX && rank == 3) ? shape[0] : 1;
+}
+
+static bool is_sliced(const struct pw_param *p)
+{
+    return p->kind == PW_MATRIX && p->rank == 3;
+}
+
+/* What a file brought as one tensor becomes slices that lie in it. */
+static pwy_status cut(struct pw_param *p)
+{
+    int64_t size = pw_param_group_size(p);
+    PW_NEED(p->slice = pw_calloc((size_t)p->groups + 1, sizeof *p->slice));
+    for (int64_t e = 0; e < p->groups; e++)
+        p->slice[e].w = p->w + e * size;
+    p->brought = p->w;
+    p->w = NULL;
+    return PWY_OK;
+}
+
+static pwy_status new_slices(struct pw_param *p)
+{
+    int64_t size = pw_param_group_size(p);
+    PW_NEED(p->slice = pw_calloc((size_t)p->groups + 1, sizeof *p->slice));
+    for (int64_t e = 0; e < p->groups; e++) {
+        PW_NEED(p->slice[e].w = pw_calloc((size_t)size + 1, sizeof(real)));
+        p->slice[e].own = true;
+    }
+    return PWY_OK;
+}
+
+/* --- declaring --- */
+
+/* One stream for the whole tensor, however it lies in memory. */
 static void start(const struct pw_params *set, struct pw_param *p, enum pw_init init, double spread)
 {
     struct pw_rng rng = pw_rng_at(set->seed, pw_hash(p->name, strlen(p->name)), 0);
-    for (int64_t i = 0; i < p->n && init != PW_ZEROS; i++)
-        p->w[i] = (real)(init == PW_ONES ? 1 : init == PW_NORMAL ? spread * pw_rng_normal(&rng)
-                                                                 : spread * (2 * pw_rng_uniform(&rng) - 1));
+    int64_t groups = p->slice != NULL ? p->groups : 1, size = p->slice != NULL ? pw_param_group_size(p) : p->n;
+    for (int64_t e = 0; e < groups && init != PW_ZEROS; e++) {
+        real *w = p->slice != NULL ? p->slice[e].w : p->w;
+        for (int64_t i = 0; i < size; i++)
+            w[i] = (real)(init == PW_ONES ? 1 : init == PW_NORMAL ? spread * pw_rng_normal(&rng)
+                                                                  : spread * (2 * pw_rng_uniform(&rng) - 1));
+    }
 }
 
-static pwy_status add_new(struct pw_params *set, enum pw_init init, double spread, int rank, const int64_t *shape,
-                          const char *name, struct pw_param **out)
+static pwy_status make_weights(struct pw_param *p)
+{
+    if (is_sliced(p))
+        return new_slices(p);
+    PW_NEED(p->w = pw_calloc((size_t)p->n + 1, sizeof *p->w));
+    return PWY_OK;
+}
+
+static pwy_status add_new(struct pw_params *set, enum pw_param_kind kind, enum pw_init init, double spread, int rank,
+                          const int64_t *shape, const char *name, struct pw_param **out)
 {
     int64_t n = 0;
     PW_TRY(check_shape(name, rank, shape, &n));
@@ -157,8 +221,9 @@ static pwy_status add_new(struct pw_params *set, enum pw_init init, double sprea
         return pw_fail(PWY_E_FORMAT, "tensor '%s' is missing from the model", name);
     struct pw_param *p = make_param(name, rank, shape, n);
     PW_NEED(p);
-    p->w = pw_calloc(n + 1, sizeof *p->w);
-    if (p->w == NULL) {
+    p->kind = kind;
+    p->groups = count_groups(kind, rank, shape);
+    if (make_weights(p) != PWY_OK) {
         free_param(p);
         return PWY_E_NOMEM;
     }
@@ -177,22 +242,18 @@ static pwy_status compare(const struct pw_param *p, int rank, const int64_t *sha
                    shape_text(p->rank, p->shape, have), shape_text(rank, shape, need));
 }
 
-/* Rows of a table, and the experts of a tensor (expert, in, out). */
-static int64_t count_groups(enum pw_param_kind kind, int rank, const int64_t *shape)
-{
-    return kind == PW_TABLE || (kind == PW_MATRIX && rank == 3) ? shape[0] : 1;
-}
-
 static pwy_status declare(struct pw_params *set, enum pw_param_kind kind, enum pw_init init, double spread, int rank,
                           const int64_t *shape, const char *name, struct pw_param **out)
 {
     struct pw_param *p = pw_params_find(set, name);
     if (p == NULL)
-        PW_TRY(add_new(set, init, spread, rank, shape, name, &p));
+        PW_TRY(add_new(set, kind, init, spread, rank, shape, name, &p));
     else
         PW_TRY(compare(p, rank, shape));
     p->kind = kind;
     p->groups = count_groups(kind, rank, shape);
+    if (is_sliced(p) && p->slice == NULL)
+        PW_TRY(cut(p));
     *out = p;
     return PWY_OK;
 }
@@ -215,36 +276,96 @@ pwy_status pw_param_declare(struct pw_params *set, enum pw_param_kind kind, enum
     return status;
 }
 
-void pw_param_touch(struct pw_param *p, int64_t group)
+/* --- borrowing --- */
+
+static pwy_status borrow_slices(struct pw_param *p, const struct pw_param *from)
 {
-    if (p->groups <= 1 || p->touched[group])
-        return;
-    int64_t size = p->n / p->groups;
-    memset(p->g + group * size, 0, size * sizeof *p->g);
-    p->touched[group] = 1;
+    if (from->slice == NULL)
+        return PWY_OK;
+    p->groups = from->groups;
+    PW_NEED(p->slice = pw_calloc((size_t)p->groups + 1, sizeof *p->slice));
+    for (int64_t e = 0; e < p->groups; e++)
+        p->slice[e].w = from->slice[e].w;
+    return PWY_OK;
 }
 
-/* Mapped weights are read-only: what trains gets a copy. */
-static pwy_status own_weights(struct pw_param *p)
+pwy_status pw_params_borrow(struct pw_params *set, const struct pw_param *from)
 {
-    if (!p->mapped)
+    if (pw_params_find(set, from->name) != NULL)
+        return pw_fail(PWY_E_FORMAT, "tensor '%s' is there twice", from->name);
+    struct pw_param *p = make_param(from->name, from->rank, from->shape, from->n);
+    PW_NEED(p);
+    p->w = from->w;
+    p->mapped = true;
+    if (borrow_slices(p, from) != PWY_OK) {
+        free_param(p);
+        return PWY_E_NOMEM;
+    }
+    return append(set, p);
+}
+
+/* --- training --- */
+
+void pw_param_touch(struct pw_param *p, int64_t row)
+{
+    if (p->groups <= 1 || p->touched[row])
+        return;
+    int64_t size = p->n / p->groups;
+    memset(p->g + row * size, 0, size * sizeof *p->g);
+    p->touched[row] = 1;
+}
+
+/* Borrowed weights are read-only: what trains gets a copy. */
+static pwy_status copy_weights(real **w, int64_t n)
+{
+    real *own = pw_calloc((size_t)n + 1, sizeof *own);
+    PW_NEED(own);
+    memcpy(own, *w, (size_t)n * sizeof *own);
+    *w = own;
+    return PWY_OK;
+}
+
+static pwy_status own_slice(const struct pw_param *p, struct pw_slice *s)
+{
+    if (s->own || !p->mapped)
         return PWY_OK;
-    real *w = pw_calloc(p->n + 1, sizeof *w);
-    PW_NEED(w);
-    memcpy(w, p->w, p->n * sizeof *w);
-    p->w = w;
+    PW_TRY(copy_weights(&s->w, pw_param_group_size(p)));
+    s->own = true;
+    return PWY_OK;
+}
+
+pwy_status pw_slice_touch(struct pw_param *p, int64_t e, bool *first)
+{
+    struct pw_slice *s = &p->slice[e];
+    *first = !s->touched;
+    if (s->touched)
+        return PWY_OK;
+    PW_TRY(own_slice(p, s));
+    if (s->g == NULL)
+        PW_NEED(s->g = pw_calloc((size_t)pw_param_group_size(p) + 1, sizeof *s->g));
+    s->touched = true;
+    return PWY_OK;
+}
+
+static pwy_status start_whole(struct pw_param *p)
+{
+    if (p->mapped)
+        PW_TRY(copy_weights(&p->w, p->n));
     p->mapped = false;
+    if (p->groups > 1 && p->touched == NULL)
+        PW_NEED(p->touched = pw_calloc((size_t)p->groups, sizeof *p->touched));
+    if (p->g == NULL)
+        PW_NEED(p->g = pw_calloc((size_t)p->n + 1, sizeof *p->g));
     return PWY_OK;
 }
 
 static pwy_status start_param(struct pw_param *p)
 {
-    if (p->kind == PW_CONST || p->g != NULL)
+    if (p->kind == PW_CONST || p->training || p->locked)
         return PWY_OK;
-    PW_TRY(own_weights(p));
-    if (p->groups > 1 && p->touched == NULL)
-        PW_NEED(p->touched = pw_calloc(p->groups, sizeof *p->touched));
-    PW_NEED(p->g = pw_calloc(p->n + 1, sizeof *p->g));
+    if (p->slice == NULL)
+        PW_TRY(start_whole(p));
+    p->training = true;
     return PWY_OK;
 }
 
@@ -255,15 +376,37 @@ pwy_status pw_params_start_training(struct pw_params *set)
     return PWY_OK;
 }
 
+static void zero_grad(struct pw_param *p)
+{
+    for (int64_t e = 0; p->slice != NULL && e < p->groups; e++)
+        p->slice[e].touched = false;
+    if (p->touched != NULL)
+        memset(p->touched, 0, (size_t)p->groups);
+    else if (p->g != NULL)
+        memset(p->g, 0, (size_t)p->n * sizeof *p->g);
+}
+
 void pw_params_zero_grad(struct pw_params *set)
 {
-    for (int i = 0; i < set->n; i++) {
-        struct pw_param *p = set->list[i];
-        if (p->g == NULL)
-            continue;
-        if (p->groups > 1)
-            memset(p->touched, 0, p->groups);
-        else
-            memset(p->g, 0, p->n * sizeof *p->g);
+    for (int i = 0; i < set->n; i++)
+        zero_grad(set->list[i]);
+}
+
+static void count_bytes(const struct pw_param *p, struct pw_params_bytes *sum)
+{
+    int64_t size = pw_param_group_size(p) * (int64_t)sizeof(real), whole = p->n * (int64_t)sizeof(real);
+    for (int64_t e = 0; p->slice != NULL && e < p->groups; e++) {
+        sum->weights += p->slice[e].own ? size : 0;
+        sum->gradients += p->slice[e].g != NULL ? size : 0;
     }
+    sum->weights += !p->mapped && (p->w != NULL || p->brought != NULL) ? whole : 0;
+    sum->gradients += p->g != NULL ? whole : 0;
+}
+
+struct pw_params_bytes pw_params_bytes(const struct pw_params *set)
+{
+    struct pw_params_bytes sum = { 0, 0 };
+    for (int i = 0; i < set->n; i++)
+        count_bytes(set->list[i], &sum);
+    return sum;
 }

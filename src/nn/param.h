@@ -13,20 +13,35 @@ enum pw_param_kind {
     PW_CONST                            /* fitted, never trained: quantiles, idf, kernels' biases, trees */
 };
 
+/* One expert of an expert tensor (PW_MATRIX of rank 3, (expert, in, out)): memory of its own, so that what a run costs
+   follows the experts that it reaches. In a file the experts of a tensor stand end to end. */
+struct pw_slice {
+    real *w;                            /* (in, out): `own`, or a piece of the tensor that a file brought */
+    real *g;                            /* NULL until a step first touches it */
+    bool own;                           /* w is an allocation of this slice's */
+    bool locked;                        /* sealed: no gradient, no moments, never written */
+    bool touched;                       /* by the backward pass of this step; else g is not read */
+};
+
 struct pw_param {
     char *name;                         /* "trunk.0.attn.qkv", "task.spam.head.w" */
     enum pw_param_kind kind;
     int rank; int64_t shape[4];
     int64_t n;                          /* product of shape */
-    real *w;                            /* the weights: the set's, or borrowed from a file when `mapped` */
-    bool mapped;
-    real *g;                            /* NULL outside training, and for PW_CONST */
-    int64_t groups;                     /* slices along the first axis that a step may leave alone: rows of a PW_TABLE,
-                                           experts (a PW_MATRIX of rank 3); else 1 */
-    uint8_t *touched;                   /* [groups] set by the backward pass of this step where groups > 1; g of an
-                                           untouched group is not read */
+    real *w;                            /* the weights: the set's, or borrowed when `mapped`; NULL where there are
+                                           slices */
+    bool mapped;                        /* what was brought is read-only: copied before it is first written */
+    real *g;                            /* NULL outside training, for PW_CONST, and where there are slices */
+    int64_t groups;                     /* along the first axis, what a step may leave alone: rows of a PW_TABLE,
+                                           experts; else 1 */
+    uint8_t *touched;                   /* [groups] of a PW_TABLE: set by the backward pass of this step; g of an
+                                           untouched row is not read */
+    struct pw_slice *slice;             /* [groups] of an expert tensor; else NULL */
+    real *brought;                      /* the whole tensor that slices which are not their own lie in; else NULL */
     real lr_scale;                      /* times the run's learning rate; 1 unless the owner says otherwise */
+    bool training;                      /* pw_params_start_training was here */
     bool frozen;                        /* no gradient is computed, nothing moves */
+    bool locked;                        /* sealed: as frozen, and no gradient is allocated; set before training starts */
 };
 
 /* closed: the set came from a file and is whole: declaring a name that is not in it is an error. */
@@ -50,9 +65,29 @@ pwy_status pw_param_declare(struct pw_params *set, enum pw_param_kind kind, enum
    1..4 or a negative size: PWY_E_FORMAT. */
 pwy_status pw_params_bring(struct pw_params *set, const char *name, int rank, const int64_t *shape, real *w,
                            bool mapped);
-void pw_param_touch(struct pw_param *p, int64_t group);            /* the first in a step zeroes its gradient */
-/* Gradients for all but PW_CONST, and weights of their own for what was mapped. Again: for what is new. */
+/* A parameter by the weights of `from`, another set's, which must outlive this one: read-only here, experts by the
+   slice. Locks are not taken along. */
+pwy_status pw_params_borrow(struct pw_params *set, const struct pw_param *from);
+void pw_param_touch(struct pw_param *p, int64_t row);       /* of a table; the first in a step zeroes its gradient */
+/* An expert's gradient is about to be added to: makes what there is not yet, its gradient and weights that may be
+   written. *first: nothing was added to it in this step, g holds rubbish. Not on the pool. */
+pwy_status pw_slice_touch(struct pw_param *p, int64_t e, bool *first);
+/* What trains becomes ready for it: gradients, and weights of its own for what was mapped; experts when they are first
+   touched. Again: for what is new. */
 pwy_status pw_params_start_training(struct pw_params *set);
 void pw_params_zero_grad(struct pw_params *set);                   /* one-group gradients to 0, touches off */
-static inline bool pw_trains(const struct pw_param *p) { return p->g != NULL && !p->frozen; }
+struct pw_params_bytes { int64_t weights, gradients; };            /* allocated; what is borrowed is not counted */
+struct pw_params_bytes pw_params_bytes(const struct pw_params *set);
+
+static inline bool pw_trains(const struct pw_param *p) { return p->training && !p->frozen && !p->locked; }
+static inline bool pw_trains_group(const struct pw_param *p, int64_t e)
+{
+    return pw_trains(p) && (p->slice == NULL || !p->slice[e].locked);
+}
+static inline int64_t pw_param_group_size(const struct pw_param *p) { return p->groups > 0 ? p->n / p->groups : 0; }
+/* The weights of an expert, or of a table's row. */
+static inline real *pw_param_group(const struct pw_param *p, int64_t e)
+{
+    return p->slice != NULL ? p->slice[e].w : p->w + e * pw_param_group_size(p);
+}
 #endif

@@ -91,11 +91,11 @@ static void collect_piece(void *arg, int item, int worker)
    rows. */
 struct stage { int k, n; const real *in; real *out; const real *dout; real *din; struct pw_param *w; };
 
-static struct pw_product forward_of(const struct stage *s, const real *w, int e, int first, int rows)
+static struct pw_product forward_of(const struct stage *s, const real *w, int first, int rows)
 {
-    size_t size = (size_t)s->k * (size_t)s->n, at = (size_t)first;
+    size_t at = (size_t)first;
     return (struct pw_product){.m = rows, .n = s->n, .k = s->k, .a = s->in + at * (size_t)s->k, .lda = s->k,
-                               .b = w + (size_t)e * size, .ldb = s->n, .c = s->out + at * (size_t)s->n, .ldc = s->n,
+                               .b = w, .ldb = s->n, .c = s->out + at * (size_t)s->n, .ldc = s->n,
                                .bf16 = true};
 }
 
@@ -103,35 +103,31 @@ static struct pw_product back_of(const struct stage *s, int e, int first, int ro
 {
     size_t k = (size_t)s->k, n = (size_t)s->n, at = (size_t)first;
     return (struct pw_product){.tb = true, .m = rows, .n = s->k, .k = s->n, .a = s->dout + at * n, .lda = s->n,
-                               .b = s->w->w + (size_t)e * k * n, .ldb = s->n, .c = s->din + at * k, .ldc = s->k,
+                               .b = pw_param_group(s->w, e), .ldb = s->n, .c = s->din + at * k, .ldc = s->k,
                                .bf16 = true};
 }
 
-/* The first product into an expert's gradient in a step overwrites what stood there: pw_param_touch would zero it
-   first. */
-static real touch(struct pw_param *w, int e)
+/* The first product into an expert's gradient in a step overwrites what stood there. */
+static pwy_status gradient_of(const struct stage *s, int e, int first, int rows, struct pw_product *out)
 {
-    if (w->groups <= 1 || w->touched[e]) return 1;
-    w->touched[e] = 1;
-    return 0;
+    size_t at = (size_t)first;
+    bool fresh;
+    PW_TRY(pw_slice_touch(s->w, e, &fresh));
+    *out = (struct pw_product){.ta = true, .m = s->k, .n = s->n, .k = rows, .a = s->in + at * (size_t)s->k, .lda = s->k,
+                               .b = s->dout + at * (size_t)s->n, .ldb = s->n, .beta = fresh ? 0 : 1,
+                               .c = s->w->slice[e].g, .ldc = s->n, .bf16 = true};
+    return PWY_OK;
 }
 
-static struct pw_product gradient_of(const struct stage *s, int e, int first, int rows)
-{
-    size_t size = (size_t)s->k * (size_t)s->n, at = (size_t)first;
-    return (struct pw_product){.ta = true, .m = s->k, .n = s->n, .k = rows, .a = s->in + at * (size_t)s->k, .lda = s->k,
-                               .b = s->dout + at * (size_t)s->n, .ldb = s->n, .beta = touch(s->w, e),
-                               .c = s->w->g + (size_t)e * size, .ldc = s->n, .bf16 = true};
-}
-
-static pwy_status stage_forward(struct pw_exec *x, const struct pw_routes *r, const struct stage *s, const real *w)
+static pwy_status stage_forward(struct pw_exec *x, const struct pw_routes *r, const struct stage *s,
+                                const struct pw_param *w)
 {
     size_t mark = pw_arena_mark(x->arena);
     struct pw_product *list;
     int n = 0;
     PW_NEED(list = pw_arena_take(x->arena, (size_t)r->n_present + 1, sizeof *list));
     for (int i = 0; i < r->n_present; i++)
-        list[n++] = forward_of(s, w, r->present[i], r->start[i], r->start[i + 1] - r->start[i]);
+        list[n++] = forward_of(s, pw_param_group(w, r->present[i]), r->start[i], r->start[i + 1] - r->start[i]);
     PW_TRY(pw_products(x, list, n));
     pw_arena_release(x->arena, mark);
     return PWY_OK;
@@ -146,7 +142,7 @@ static pwy_status stage_back(struct pw_exec *x, const struct pw_routes *r, const
     for (int i = 0; i < r->n_present; i++) {
         int e = r->present[i], first = r->start[i], rows = r->start[i + 1] - first;
         list[n++] = back_of(s, e, first, rows);
-        if (pw_trains(s->w)) list[n++] = gradient_of(s, e, first, rows);
+        if (pw_trains_group(s->w, e)) PW_TRY(gradient_of(s, e, first, rows, &list[n++]));
     }
     PW_TRY(pw_products(x, list, n));
     pw_arena_release(x->arena, mark);
@@ -177,9 +173,9 @@ pwy_status pw_experts(struct pw_exec *x, const struct pw_routes *r, int d, int f
     struct stage up = {.k = d, .n = 2 * f, .in = k->in, .out = k->h};
     struct stage down = {.k = f, .n = d, .in = k->act, .out = k->out};
     pw_exec_run(x, pieces(rows), gather_piece, &gather);
-    PW_TRY(stage_forward(x, r, &up, w13->w));
+    PW_TRY(stage_forward(x, r, &up, w13));
     pw_swiglu_rows(x, rows, f, k->h, k->act);
-    PW_TRY(stage_forward(x, r, &down, w2->w));
+    PW_TRY(stage_forward(x, r, &down, w2));
     pw_exec_run(x, pieces(r->n_tokens), combine_piece, &combine);
     if (keep == NULL)
         pw_arena_release(x->arena, mark);

@@ -8,71 +8,110 @@ enum { BLOCK = 16384 };                 /* numbers an item of work has */
 pwy_status pw_adamw_open(struct pw_adamw *a, const struct pw_params *params)
 {
     a->n = params->n;
-    PW_NEED(a->m = pw_calloc((size_t)a->n, sizeof *a->m));
-    PW_NEED(a->v = pw_calloc((size_t)a->n, sizeof *a->v));
+    PW_NEED(a->of = pw_calloc((size_t)a->n + 1, sizeof *a->of));
     for (int i = 0; i < a->n; i++) {
-        if (params->list[i]->g == NULL) continue;
-        PW_NEED(a->m[i] = pw_calloc((size_t)params->list[i]->n, sizeof(real)));
-        PW_NEED(a->v[i] = pw_calloc((size_t)params->list[i]->n, sizeof(real)));
+        const struct pw_param *p = params->list[i];
+        if (!pw_trains(p)) continue;
+        PW_NEED(a->of[i].slot = pw_calloc((size_t)pw_moment_slots(p) + 1, sizeof *a->of[i].slot));
+        a->of[i].n = pw_moment_slots(p);
+        a->of[i].size = p->n / (a->of[i].n > 0 ? a->of[i].n : 1);
     }
     return PWY_OK;
 }
 
 void pw_adamw_close(struct pw_adamw *a)
 {
-    for (int i = 0; i < a->n; i++) {
-        if (a->m != NULL) free(a->m[i]);
-        if (a->v != NULL) free(a->v[i]);
+    for (int i = 0; a->of != NULL && i < a->n; i++) {
+        for (int64_t k = 0; k < a->of[i].n; k++) {
+            free(a->of[i].slot[k].m);
+            free(a->of[i].slot[k].v);
+        }
+        free(a->of[i].slot);
     }
-    free(a->m);
-    free(a->v);
+    free(a->of);
 }
 
-/* A run of numbers of one parameter that this step moves. */
-struct span { int param; int64_t at; int n; };
-struct spans { struct span *list; int n, cap; };
-
-static pwy_status add_span(struct spans *s, struct pw_arena *arena, int param, int64_t at, int64_t n)
+pwy_status pw_adamw_need(struct pw_moments *of, int64_t k)
 {
-    for (int64_t done = 0; done < n; done += BLOCK) {
+    struct pw_moment *slot = &of->slot[k];
+    if (slot->m == NULL) PW_NEED(slot->m = pw_calloc((size_t)of->size + 1, sizeof(real)));
+    if (slot->v == NULL) PW_NEED(slot->v = pw_calloc((size_t)of->size + 1, sizeof(real)));
+    return PWY_OK;
+}
+
+int64_t pw_adamw_bytes(const struct pw_adamw *a)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < a->n; i++)
+        for (int64_t k = 0; k < a->of[i].n; k++)
+            sum += (a->of[i].slot[k].m != NULL) + (a->of[i].slot[k].v != NULL) > 0
+                 ? 2 * a->of[i].size * (int64_t)sizeof(real) : 0;
+    return sum;
+}
+
+/* A run of numbers that this step moves. */
+struct span { const struct pw_param *p; real *w, *m, *v; const real *g; int n; };
+struct spans { struct span *list; int n, cap; struct pw_arena *arena; };
+
+static pwy_status add_span(struct spans *s, const struct span *whole, int64_t at, int64_t n)
+{
+    for (int64_t done = at; done < at + n; done += BLOCK) {
         if (s->n == s->cap) {
             struct span *grown;
             s->cap = s->cap > 0 ? 2 * s->cap : 256;
-            PW_NEED(grown = pw_arena_take(arena, (size_t)s->cap, sizeof *grown));
+            PW_NEED(grown = pw_arena_take(s->arena, (size_t)s->cap, sizeof *grown));
             for (int i = 0; i < s->n; i++) grown[i] = s->list[i];
             s->list = grown;
         }
-        s->list[s->n++] = (struct span){param, at + done, (int)(n - done < BLOCK ? n - done : BLOCK)};
+        s->list[s->n++] = (struct span){whole->p, whole->w + done, whole->m + done, whole->v + done, whole->g + done,
+                                        (int)(at + n - done < BLOCK ? at + n - done : BLOCK)};
     }
     return PWY_OK;
 }
 
-/* Neighbouring touched groups make one span. */
-static pwy_status touched_spans(struct spans *s, struct pw_arena *arena, int index, const struct pw_param *p)
+/* Neighbouring touched rows make one span. */
+static pwy_status row_spans(struct spans *s, const struct span *whole)
 {
+    const struct pw_param *p = whole->p;
     int64_t size = p->n / p->groups, from = 0;
     while (from < p->groups) {
         int64_t to = from;
         while (to < p->groups && p->touched[to]) to++;
-        if (to > from) PW_TRY(add_span(s, arena, index, from * size, (to - from) * size));
+        if (to > from) PW_TRY(add_span(s, whole, from * size, (to - from) * size));
         from = to + 1;
     }
     return PWY_OK;
 }
 
-static pwy_status all_spans(struct spans *s, struct pw_arena *arena, const struct pw_params *params)
+static pwy_status slice_spans(struct spans *s, const struct pw_param *p, struct pw_moments *of)
 {
-    for (int i = 0; i < params->n; i++) {
-        const struct pw_param *p = params->list[i];
-        if (!pw_trains(p)) continue;
-        if (p->groups > 1) PW_TRY(touched_spans(s, arena, i, p));
-        else PW_TRY(add_span(s, arena, i, 0, p->n));
+    for (int64_t e = 0; e < p->groups; e++) {
+        const struct pw_slice *slice = &p->slice[e];
+        if (!slice->touched || slice->locked) continue;
+        PW_TRY(pw_adamw_need(of, e));
+        struct span whole = {p, slice->w, of->slot[e].m, of->slot[e].v, slice->g, 0};
+        PW_TRY(add_span(s, &whole, 0, of->size));
     }
     return PWY_OK;
 }
 
+static pwy_status param_spans(struct spans *s, const struct pw_param *p, struct pw_moments *of)
+{
+    if (p->slice != NULL) return slice_spans(s, p, of);
+    PW_TRY(pw_adamw_need(of, 0));
+    struct span whole = {p, p->w, of->slot[0].m, of->slot[0].v, p->g, 0};
+    return p->groups > 1 ? row_spans(s, &whole) : add_span(s, &whole, 0, p->n);
+}
+
+static pwy_status all_spans(struct spans *s, struct pw_adamw *a, const struct pw_params *params)
+{
+    for (int i = 0; i < params->n; i++)
+        if (pw_trains(params->list[i])) PW_TRY(param_spans(s, params->list[i], &a->of[i]));
+    return PWY_OK;
+}
+
 struct update {
-    struct pw_adamw *a; struct pw_params *params; const struct pw_kern *kern;
+    struct pw_adamw *a; const struct pw_kern *kern;
     struct spans spans; double *sumsq;
     double lr, scale, c1, c2;
 };
@@ -81,9 +120,8 @@ static void span_sumsq(void *arg, int item, int worker)
 {
     struct update *u = arg;
     const struct span *s = &u->spans.list[item];
-    const struct pw_param *p = u->params->list[s->param];
     (void)worker;
-    u->sumsq[item] = p->kind == PW_TABLE ? 0 : (double)u->kern->dot(s->n, p->g + s->at, p->g + s->at);
+    u->sumsq[item] = s->p->kind == PW_TABLE ? 0 : (double)u->kern->dot(s->n, s->g, s->g);
 }
 
 static void span_update(void *arg, int item, int worker)
@@ -91,20 +129,18 @@ static void span_update(void *arg, int item, int worker)
     struct update *u = arg;
     const struct span *s = &u->spans.list[item];
     const struct pw_adamw *a = u->a;
-    struct pw_param *p = u->params->list[s->param];
-    double lr = u->lr * (double)p->lr_scale, decay = p->kind == PW_MATRIX ? lr * a->decay : 0;
+    double lr = u->lr * (double)s->p->lr_scale, decay = s->p->kind == PW_MATRIX ? lr * a->decay : 0;
     (void)worker;
-    u->kern->adamw(s->n, p->w + s->at, p->g + s->at, a->m[s->param] + s->at, a->v[s->param] + s->at,
-                   (real)(p->kind == PW_TABLE ? 1 : u->scale), (real)a->b1, (real)a->b2, (real)(lr * u->c1),
-                   (real)u->c2, (real)a->eps, (real)decay);
+    u->kern->adamw(s->n, s->w, s->g, s->m, s->v, (real)(s->p->kind == PW_TABLE ? 1 : u->scale), (real)a->b1,
+                   (real)a->b2, (real)(lr * u->c1), (real)u->c2, (real)a->eps, (real)decay);
 }
 
 pwy_status pw_adamw_step(struct pw_adamw *a, struct pw_exec *x, struct pw_params *params, double lr, int64_t step,
                          double *norm)
 {
-    struct update u = {.a = a, .params = params, .kern = x->kern, .lr = lr, .scale = 1};
+    struct update u = {.a = a, .kern = x->kern, .lr = lr, .scale = 1, .spans = {.arena = x->arena}};
     double sum = 0;
-    PW_TRY(all_spans(&u.spans, x->arena, params));
+    PW_TRY(all_spans(&u.spans, a, params));
     PW_NEED(u.sumsq = pw_arena_take(x->arena, (size_t)u.spans.n + 1, sizeof *u.sumsq));
     pw_exec_run(x, u.spans.n, span_sumsq, &u);
     for (int i = 0; i < u.spans.n; i++) sum += u.sumsq[i];

@@ -55,42 +55,94 @@ static pwy_status state_json(const struct pwy_trainer *t, char **out)
     return status;
 }
 
-static pwy_status moment(const struct pw_param *p, char which, const real *data, struct pw_tensor *out)
-{
-    *out = (struct pw_tensor){.dtype = sizeof(real) == 4 ? PW_F32 : PW_F64, .rank = p->rank, .data = data,
-                              .bytes = (size_t)p->n * sizeof(real)};
-    memcpy(out->shape, p->shape, sizeof p->shape);
-    PW_NEED(out->name = pw_printf("checkpoint.%c/%s", which, p->name));
-    return PWY_OK;
-}
+/* The moments that there are of one parameter: all of it, or a piece for each expert that ever was moved. */
+struct kept { int64_t *which, n; struct pw_piece *m, *v; };
+struct listing { struct pw_tensor *list; int64_t n; struct kept *kept; char *json; };
 
-/* list has room for two a parameter and one more. */
-static pwy_status list_tensors(const struct pwy_trainer *t, const char *json, struct pw_tensor *list, int64_t *n)
+static pwy_status find_kept(const struct pw_moments *of, struct kept *k)
 {
-    const struct pw_params *params = t->model->params;
-    list[(*n)++] = (struct pw_tensor){.dtype = PW_U8, .rank = 1, .shape = {(int64_t)strlen(json)}, .data = json,
-                                      .bytes = strlen(json)};
-    PW_NEED(list[0].name = pw_strdup("checkpoint.state"));
-    for (int i = 0; i < params->n; i++) {
-        if (t->adamw.m[i] == NULL) continue;
-        PW_TRY(moment(params->list[i], 'm', t->adamw.m[i], &list[(*n)++]));
-        PW_TRY(moment(params->list[i], 'v', t->adamw.v[i], &list[(*n)++]));
+    PW_NEED(k->which = pw_calloc((size_t)of->n + 1, sizeof *k->which));
+    PW_NEED(k->m = pw_calloc((size_t)of->n + 1, sizeof *k->m));
+    PW_NEED(k->v = pw_calloc((size_t)of->n + 1, sizeof *k->v));
+    for (int64_t e = 0; e < of->n; e++) {
+        if (of->slot[e].m == NULL) continue;
+        k->m[k->n] = (struct pw_piece){of->slot[e].m, 1};
+        k->v[k->n] = (struct pw_piece){of->slot[e].v, 1};
+        k->which[k->n++] = e;
     }
     return PWY_OK;
 }
 
+static pwy_status moment(struct listing *l, const struct pw_param *p, const struct kept *k, char which)
+{
+    struct pw_tensor *out = &l->list[l->n++];
+    const struct pw_piece *piece = which == 'm' ? k->m : k->v;
+    *out = (struct pw_tensor){.dtype = sizeof(real) == 4 ? PW_F32 : PW_F64, .rank = p->rank,
+                              .bytes = (size_t)p->n * sizeof(real)};
+    memcpy(out->shape, p->shape, sizeof p->shape);
+    if (p->slice != NULL) {
+        out->piece = piece;
+        out->n_pieces = (int)k->n;
+        out->shape[0] = k->n;
+        out->bytes = (size_t)(k->n * pw_param_group_size(p)) * sizeof(real);
+    } else
+        out->data = piece[0].data;
+    PW_NEED(out->name = pw_printf("checkpoint.%c/%s", which, p->name));
+    return PWY_OK;
+}
+
+static pwy_status numbers(struct listing *l, const struct pw_param *p, const struct kept *k)
+{
+    struct pw_tensor *out = &l->list[l->n++];
+    *out = (struct pw_tensor){.dtype = PW_I64, .rank = 1, .shape = {k->n}, .data = k->which,
+                              .bytes = (size_t)k->n * sizeof *k->which};
+    PW_NEED(out->name = pw_printf("checkpoint.experts/%s", p->name));
+    return PWY_OK;
+}
+
+static pwy_status list_moments(struct listing *l, const struct pw_param *p, const struct pw_moments *of,
+                               struct kept *k)
+{
+    PW_TRY(find_kept(of, k));
+    if (k->n == 0) return PWY_OK;
+    if (p->slice != NULL) PW_TRY(numbers(l, p, k));
+    PW_TRY(moment(l, p, k, 'm'));
+    return moment(l, p, k, 'v');
+}
+
+static pwy_status list_tensors(const struct pwy_trainer *t, struct listing *l)
+{
+    const struct pw_params *params = t->model->params;
+    PW_TRY(state_json(t, &l->json));
+    PW_NEED(l->list = pw_calloc((size_t)params->n * 3 + 1, sizeof *l->list));
+    PW_NEED(l->kept = pw_calloc((size_t)params->n + 1, sizeof *l->kept));
+    l->list[l->n++] = (struct pw_tensor){.dtype = PW_U8, .rank = 1, .shape = {(int64_t)strlen(l->json)},
+                                         .data = l->json, .bytes = strlen(l->json)};
+    PW_NEED(l->list[0].name = pw_strdup("checkpoint.state"));
+    for (int i = 0; i < params->n && i < t->adamw.n; i++)
+        PW_TRY(list_moments(l, params->list[i], &t->adamw.of[i], &l->kept[i]));
+    return PWY_OK;
+}
+
+static void listing_free(const struct pwy_trainer *t, struct listing *l)
+{
+    for (int64_t i = 0; i < l->n; i++) free(l->list[i].name);
+    for (int i = 0; l->kept != NULL && i < t->model->params->n; i++) {
+        free(l->kept[i].which);
+        free(l->kept[i].m);
+        free(l->kept[i].v);
+    }
+    free(l->list);
+    free(l->kept);
+    free(l->json);
+}
+
 pwy_status pw_trainer_save(const struct pwy_trainer *t, const char *path)
 {
-    struct pw_tensor *list;
-    char *json;
-    int64_t n = 0;
-    PW_TRY(state_json(t, &json));
-    list = pw_calloc((size_t)t->model->params->n * 2 + 1, sizeof *list);
-    pwy_status status = list == NULL ? PWY_E_NOMEM : list_tensors(t, json, list, &n);
-    if (status == PWY_OK) status = pw_model_write_file(t->model, list, n, path);
-    for (int64_t i = 0; i < n; i++) free(list[i].name);
-    free(list);
-    free(json);
+    struct listing l = {0};
+    pwy_status status = list_tensors(t, &l);
+    if (status == PWY_OK) status = pw_model_write_file(t->model, l.list, l.n, path);
+    listing_free(t, &l);
     return status;
 }
 
@@ -136,20 +188,74 @@ static pwy_status read_schedule(struct pwy_trainer *t, const struct pw_node *sta
     return number(state, "loss", path, &t->loss);
 }
 
+static pwy_status bad_tensor(const char *path, const char *prefix, const struct pw_param *p)
+{
+    return pw_fail(PWY_E_FORMAT, "%s: tensor '%s%s' is missing or of another size", path, prefix, p->name);
+}
+
+/* NULL: it is not there. */
+static pwy_status find_tensor(const struct pw_tensors *tensors, const char *prefix, const struct pw_param *p,
+                              const struct pw_tensor **out)
+{
+    char *name;
+    PW_NEED(name = pw_printf("%s%s", prefix, p->name));
+    *out = pw_tensors_find(tensors, name);
+    free(name);
+    return PWY_OK;
+}
+
+/* The experts that the moments' pieces belong to, ascending; of a parameter without experts none are named. */
+static pwy_status check_experts(const struct pw_tensor *t, const struct pw_param *p, int64_t n, const char *path)
+{
+    int64_t last = -1;
+    if (t == NULL || t->dtype != PW_I64 || t->bytes != (size_t)n * sizeof(int64_t))
+        return bad_tensor(path, "checkpoint.experts/", p);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t e;
+        memcpy(&e, (const char *)t->data + (size_t)i * sizeof e, sizeof e);
+        if (e <= last || e >= p->groups) return bad_tensor(path, "checkpoint.experts/", p);
+        last = e;
+    }
+    return PWY_OK;
+}
+
+static int64_t slot_of(const struct pw_tensor *experts, int64_t i)
+{
+    int64_t e = 0;
+    if (experts != NULL) memcpy(&e, (const char *)experts->data + (size_t)i * sizeof e, sizeof e);
+    return e;
+}
+
+/* An expert that was never reached has no moments; what is no expert has them once a step was made. */
+static pwy_status read_param(const struct pw_param *p, struct pw_moments *of, const struct pw_tensors *tensors,
+                             const char *path, bool begun)
+{
+    const struct pw_tensor *m, *v, *experts = NULL;
+    size_t piece = (size_t)of->size * sizeof(real);
+    PW_TRY(find_tensor(tensors, "checkpoint.m/", p, &m));
+    PW_TRY(find_tensor(tensors, "checkpoint.v/", p, &v));
+    if (m == NULL && v == NULL && (p->slice != NULL || !begun)) return PWY_OK;
+    int64_t n = m == NULL ? 0 : p->slice != NULL ? m->shape[0] : 1;
+    if (m == NULL || v == NULL || n > of->n || m->bytes != (size_t)n * piece || v->bytes != m->bytes)
+        return bad_tensor(path, "checkpoint.m/", p);
+    if (p->slice != NULL) {
+        PW_TRY(find_tensor(tensors, "checkpoint.experts/", p, &experts));
+        PW_TRY(check_experts(experts, p, n, path));
+    }
+    for (int64_t i = 0; i < n; i++) {
+        int64_t k = slot_of(experts, i);
+        PW_TRY(pw_adamw_need(of, k));
+        memcpy(of->slot[k].m, (const char *)m->data + (size_t)i * piece, piece);
+        memcpy(of->slot[k].v, (const char *)v->data + (size_t)i * piece, piece);
+    }
+    return PWY_OK;
+}
+
 static pwy_status read_moments(struct pwy_trainer *t, const struct pw_tensors *tensors, const char *path)
 {
-    for (int i = 0; i < t->model->params->n; i++) {
-        const struct pw_param *p = t->model->params->list[i];
-        real *to[2] = {t->adamw.m[i], t->adamw.v[i]};
-        for (int k = 0; k < 2 && to[0] != NULL; k++) {
-            char name[1024];
-            snprintf(name, sizeof name, "checkpoint.%c/%s", "mv"[k], p->name);
-            const struct pw_tensor *tensor = pw_tensors_find(tensors, name);
-            if (tensor == NULL || tensor->bytes != (size_t)p->n * sizeof(real))
-                return pw_fail(PWY_E_FORMAT, "%s: tensor '%s' is missing or of another size", path, name);
-            memcpy(to[k], tensor->data, tensor->bytes);
-        }
-    }
+    for (int i = 0; i < t->adamw.n; i++)
+        if (t->adamw.of[i].n > 0)
+            PW_TRY(read_param(t->model->params->list[i], &t->adamw.of[i], tensors, path, t->schedule.step > 0));
     return PWY_OK;
 }
 

@@ -45,9 +45,15 @@ int pw_mixture_draw(const struct pw_mixture *m, uint64_t seed, uint64_t draw);
 int64_t pw_mixture_row(struct pw_mixture *m, int task, uint64_t seed, int64_t rows);
 
 /* --- adamw.c --- */
-struct pw_adamw { real **m, **v; int n; double b1, b2, eps, decay, clip; };
+struct pw_moment { real *m, *v; };      /* NULL until the first step that moves them */
+/* Of one parameter: a slot of `size` numbers for each expert of an expert tensor, else one; n 0: it does not train. */
+struct pw_moments { struct pw_moment *slot; int64_t n, size; };
+static inline int64_t pw_moment_slots(const struct pw_param *p) { return p->slice != NULL ? p->groups : 1; }
+struct pw_adamw { struct pw_moments *of; int n; double b1, b2, eps, decay, clip; };     /* of: [n], as the parameters */
 pwy_status pw_adamw_open(struct pw_adamw *a, const struct pw_params *params);
 void pw_adamw_close(struct pw_adamw *a);
+pwy_status pw_adamw_need(struct pw_moments *of, int64_t k);        /* makes a slot's moments, zeros, where none are */
+int64_t pw_adamw_bytes(const struct pw_adamw *a);                  /* allocated for moments */
 /* One update by the gradients there are. step counts from 1. Clips by the global norm of all but tables; an untouched
    group is left alone. */
 pwy_status pw_adamw_step(struct pw_adamw *a, struct pw_exec *x, struct pw_params *params, double lr, int64_t step,
