@@ -13,10 +13,11 @@
 extern "C" {
 #endif
 
-/** Tasks by name, in the order in which they were added. Counted. One thread at a time while it is set up; then any
- *  number read it. */
+/** Tasks by name, in the order in which they were added: a million are no burden (under 300 bytes each beside their
+ *  names and labels, and none is read before it is asked for). Counted. One thread at a time while it is changed; then
+ *  any number read it. */
 typedef struct pwy_registry pwy_registry;
-/** A task; borrowed from its registry, and lives as long. */
+/** A task; borrowed from its registry, and lives as long, unless it is removed. */
 typedef struct pwy_task pwy_task;
 
 typedef enum pwy_task_kind {
@@ -25,6 +26,12 @@ typedef enum pwy_task_kind {
     PWY_REGRESS = 20,      /**< a number */
     PWY_GENERATE = 30      /**< text: the part goes on, or the target is written */
 } pwy_task_kind;
+/** How far a task has come. A sealed one keeps its parts, labels, weight and metric: changing them is PWY_E_STATE. */
+typedef enum pwy_task_state {
+    PWY_TASK_OPEN = 0,     /**< not trained yet: it cannot be asked */
+    PWY_TASK_TRAINED = 1,
+    PWY_TASK_SEALED = 2    /**< trained, and kept for good to the bit */
+} pwy_task_state;
 typedef enum pwy_split { PWY_TRAIN = 0, PWY_VALID = 1, PWY_TEST = 2 } pwy_split;
 
 /** An empty registry. @since 0.1 */
@@ -36,10 +43,31 @@ PWY_API pwy_status pwy_registry_add(pwy_registry *registry, const char *name, pw
 /** PWY_E_NOT_FOUND names the nearest. @since 0.1 */
 PWY_API pwy_status pwy_registry_find(const pwy_registry *registry, const char *name, pwy_task **task);
 PWY_API int64_t pwy_registry_count(const pwy_registry *registry);   /**< Tasks. @since 0.1 */
-PWY_API pwy_task *pwy_registry_at(const pwy_registry *registry, int64_t index);   /**< NULL out of range. @since 0.1 */
+/** NULL out of range, or where the file it comes from is damaged there: pwy_error_message says how. @since 0.1 */
+PWY_API pwy_task *pwy_registry_at(const pwy_registry *registry, int64_t index);
+/** The tasks that fit all of a query, by index: `name`, `sense` (of any part), `state` ("open", "trained", "sealed"),
+ *  `kind`, `label` (one that it has), each a text. query NULL, or empty: every task. Puts the first `room` of them that
+ *  come behind index `after` (-1: from the start) into index, ascending, and their number into n; fewer than room:
+ *  there are no more. To go on, ask again with after = index[n - 1]. By name, and by label in a file, costs what is found;
+ *  the others look at every task's record, without reading the tasks. @since 0.1 */
+PWY_API pwy_status pwy_registry_select(const pwy_registry *registry, const pwy_options *query, int64_t after,
+                                       int64_t *index, int64_t room, int64_t *n);
+/** Takes a task out: pointers to it end, and the indices of those behind it go down by one. A model's own registry is
+ *  not to be changed. PWY_E_NOT_FOUND. @since 0.1 */
+PWY_API pwy_status pwy_registry_remove(pwy_registry *registry, const char *name);
+/** Gives a task another name, in its place. PWY_E_NOT_FOUND, PWY_E_EXISTS, PWY_E_ARGUMENT. @since 0.1 */
+PWY_API pwy_status pwy_registry_rename(pwy_registry *registry, const char *name, const char *to);
+/** Writes the tasks, without what they learned and without their rows' sources, as a file of their own, atomically.
+ *  PWY_E_IO. @since 0.1 */
+PWY_API pwy_status pwy_registry_save(const pwy_registry *registry, const char *path);
+/** The tasks of a file that pwy_registry_save wrote, or of a model file, without opening the model. The file is mapped
+ *  and a task read when it is asked for, so that a million open at once. PWY_E_NOT_FOUND, PWY_E_FORMAT. @since 0.1 */
+PWY_API pwy_status pwy_registry_open(pwy_context *context, const char *path, pwy_registry **out);
 
 PWY_API const char *pwy_task_name(const pwy_task *task);                                   /**< Borrowed. @since 0.1 */
 PWY_API pwy_task_kind pwy_task_get_kind(const pwy_task *task);                             /**< @since 0.1 */
+PWY_API pwy_task_state pwy_task_get_state(const pwy_task *task);                           /**< @since 0.1 */
+PWY_API const char *pwy_task_state_name(pwy_task_state state);   /**< "sealed"; NULL for none. @since 0.1 */
 PWY_API const char *pwy_task_kind_name(pwy_task_kind kind);   /**< "classify"; NULL for none. @since 0.1 */
 /** "rank", "tag" and "embed" are PWY_E_UNSUPPORTED, other words PWY_E_ARGUMENT with the nearest. @since 0.1 */
 PWY_API pwy_status pwy_task_kind_from_name(const char *name, pwy_task_kind *kind);

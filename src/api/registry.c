@@ -61,6 +61,35 @@ pwy_task *pwy_registry_at(const pwy_registry *registry, int64_t index)
     return pw_registry_peek(registry, index, &task) == PWY_OK ? task : NULL;
 }
 
+pwy_status pwy_registry_select(const pwy_registry *registry, const pwy_options *query, int64_t after, int64_t *index,
+                               int64_t room, int64_t *n)
+{
+    struct pw_found found = {.after = after, .index = index, .room = room};
+    PW_GIVEN(registry);
+    PW_GIVEN(n);
+    if (room < 0 || after < -1 || (room > 0 && index == NULL))
+        return pw_fail(PWY_E_ARGUMENT, "room for %lld tasks behind %lld: 0 and -1 are the least, with index for it",
+                       (long long)room, (long long)after);
+    PW_TRY(pw_registry_select(registry, query != NULL ? query->map : NULL, &found));
+    *n = found.n;
+    return PWY_OK;
+}
+
+pwy_status pwy_registry_remove(pwy_registry *registry, const char *name)
+{
+    PW_GIVEN(registry);
+    PW_GIVEN(name);
+    return pw_registry_remove(registry, name);
+}
+
+pwy_status pwy_registry_rename(pwy_registry *registry, const char *name, const char *to)
+{
+    PW_GIVEN(registry);
+    PW_GIVEN(name);
+    PW_GIVEN(to);
+    return pw_registry_rename(registry, name, to);
+}
+
 /* --- what a task is --- */
 
 const char *pwy_task_name(const pwy_task *task)
@@ -71,6 +100,17 @@ const char *pwy_task_name(const pwy_task *task)
 pwy_task_kind pwy_task_get_kind(const pwy_task *task)
 {
     return task != NULL ? task->head->kind : PWY_CLASSIFY;
+}
+
+pwy_task_state pwy_task_get_state(const pwy_task *task)
+{
+    if (task == NULL || !task->trained) return PWY_TASK_OPEN;
+    return task->sealed ? PWY_TASK_SEALED : PWY_TASK_TRAINED;
+}
+
+const char *pwy_task_state_name(pwy_task_state state)
+{
+    return pw_state_name((int)state);
 }
 
 const char *pwy_task_kind_name(pwy_task_kind kind)
@@ -116,8 +156,15 @@ const char *pwy_task_label(const pwy_task *task, int64_t index)
 
 /* --- setting it up --- */
 
+static pwy_status not_sealed(const pwy_task *task)
+{
+    if (!task->sealed) return PWY_OK;
+    return pw_fail(PWY_E_STATE, "it is sealed: nothing of it changes");
+}
+
 static pwy_status not_yet(const pwy_task *task)
 {
+    PW_TRY(not_sealed(task));
     if (!task->trained) return PWY_OK;
     return pw_fail(PWY_E_STATE, "it has been trained: its parts cannot be changed");
 }
@@ -143,14 +190,16 @@ pwy_status pwy_task_add_label(pwy_task *task, const char *label)
     PW_GIVEN(task);
     PW_GIVEN(label);
     PW_TRY(pw_task_fill(task));
-    return of_task(task, pw_task_add_label(task, label));
+    pwy_status status = not_sealed(task);
+    return of_task(task, status != PWY_OK ? status : pw_task_add_label(task, label));
 }
 
 pwy_status pwy_task_set_weight(pwy_task *task, double weight)
 {
     PW_GIVEN(task);
     PW_TRY(pw_task_fill(task));
-    return of_task(task, pw_task_set_weight(task, weight));
+    pwy_status status = not_sealed(task);
+    return of_task(task, status != PWY_OK ? status : pw_task_set_weight(task, weight));
 }
 
 pwy_status pwy_task_set_metric(pwy_task *task, const char *metric)
@@ -158,7 +207,8 @@ pwy_status pwy_task_set_metric(pwy_task *task, const char *metric)
     PW_GIVEN(task);
     PW_GIVEN(metric);
     PW_TRY(pw_task_fill(task));
-    return of_task(task, pw_task_set_metric(task, metric));
+    pwy_status status = not_sealed(task);
+    return of_task(task, status != PWY_OK ? status : pw_task_set_metric(task, metric));
 }
 
 /* --- its rows --- */

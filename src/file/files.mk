@@ -3,7 +3,7 @@ pathways_sources += src/file/model_file.h src/file/model_file.c src/file/file.h 
 pathways_sources += src/file/verify.h src/file/digests.c src/file/verify.c src/file/chain.h src/file/chain.c \
   src/file/merge.c src/file/delta.c
 pathways_double_sources += src/file/digests.c src/file/verify.c src/file/chain.c src/file/merge.c src/file/delta.c
-pathways_sources += src/file/registry_file.h src/file/registry_file.c
+pathways_sources += src/file/registry_file.h src/file/registry_file.c src/api/registry_file.c
 check_PROGRAMS += tests/test_safetensors
 tests_test_safetensors_SOURCES = tests/test_safetensors.c
 check_PROGRAMS += tests/test_chain

@@ -13,4 +13,8 @@ pwy_status pw_registry_segment(const struct pw_tensors *tensors, const char *nam
 /* A file's own tasks. own: copied, else the tensors' memory must outlive the registry. */
 pwy_status pw_registry_from_tensors(pwy_context *ctx, const struct pw_tensors *tensors, const char *name, bool own,
                                     pwy_registry **out);
+
+/* A registry as a file of its own, replaced as a whole; and back, mapped, from such a file or a model's. */
+pwy_status pw_registry_write_file(const pwy_registry *r, const char *path);
+pwy_status pw_registry_read_file(pwy_context *ctx, const char *path, pwy_registry **out);
 #endif

@@ -5,7 +5,7 @@ pathways_double_sources += src/model/model.c src/model/net.c src/model/build.c s
 	src/model/writer.c src/model/generate.c src/model/describe.c src/model/infer.c src/model/evaluate.c src/model/result.c \
 	src/file/model_file.c src/file/registry_file.c src/file/scan.c src/file/header.c src/file/names.c src/file/safetensors.c \
 	src/file/safetensors_write.c \
-	src/task/registry.c src/task/store.c src/task/copy.c src/task/segment.c src/task/image.c src/task/labels.c \
+	src/task/registry.c src/task/store.c src/task/copy.c src/task/select.c src/task/segment.c src/task/image.c src/task/labels.c \
 	src/task/task.c src/task/target.c src/task/read.c src/task/ask.c src/task/persist.c src/task/heads.c \
 	src/task/classify.c src/task/multilabel.c src/task/regress.c src/task/generate.c src/task/metric.c \
 	src/data/source.c src/data/index.c src/data/target.c src/data/regex.c src/data/rows.c src/data/bind.c src/data/where.c \

@@ -96,7 +96,11 @@ struct going {
     char *task, *senses;                /* JSON made anew; NULL: the file's */
 };
 
-struct imaging { const pwy_registry *r; int64_t first; pw_senses_fn senses; void *arg; bool *anew; struct pw_image im; };
+struct imaging {
+    const pwy_registry *r; int64_t first; pw_senses_fn senses; void *arg;
+    bool *anew;                         /* [n - first]: made from memory, not copied */
+    struct pw_image im;
+};
 
 static uint32_t label_hash(const char *label)
 {
@@ -114,7 +118,7 @@ static void fill_record(struct going *g)
 {
     const struct pwy_task *t = g->t;
     g->r = (struct pw_record){.kind = (uint16_t)t->head->kind,
-                              .state = t->sealed ? PW_SEALED : t->trained ? PW_TRAINED : PW_OPEN};
+                              .state = (uint8_t)pw_task_state(t)};
     for (int p = 0; p < t->n_parts; p++) g->r.senses |= pw_sense_bit(t->parts[p].sense);
     if (t->digest != NULL) memcpy(g->r.digest, t->digest, sizeof g->r.digest);
 }
@@ -168,19 +172,6 @@ static pwy_status image_task(struct imaging *to, int64_t i)
     return status;
 }
 
-/* Whether a file's record k still speaks of a task, and which. */
-static bool speaks_of(const struct pw_store *s, int segment, int64_t k, int64_t *index)
-{
-    const struct pw_task_segment *g = &s->segment[segment];
-    struct pw_again at;
-    bool gone;
-    if (k >= g->n) return false;
-    int64_t slot = k < g->n_again ? g->again[k] : g->first + k - g->n_again;
-    *index = slot - pw_removed_before(s, slot, &gone);
-    pw_store_where(s, slot, &at);
-    return !gone && at.segment == segment && at.k == k;
-}
-
 /* The labels of tasks that go as they are, out of their files' lists. */
 static pwy_status image_labels(struct imaging *to)
 {
@@ -190,7 +181,7 @@ static pwy_status image_labels(struct imaging *to)
         for (int64_t l = 0; l < s->segment[i].n_labels; l++) {
             uint32_t pair[2];
             memcpy(pair, (const char *)s->segment[i].b.labels.data + 8 * l, 8);
-            if (speaks_of(s, i, pair[1], &index) && index >= to->first && !to->anew[index - to->first])
+            if (pw_store_speaks(s, i, pair[1], &index) && index >= to->first && !to->anew[index - to->first])
                 PW_TRY(pw_image_label(&to->im, pair[0], index - to->first));
         }
     return PWY_OK;

@@ -1,11 +1,11 @@
 /* A task's labels: pointers into the registry's texts, searched one by one while they are few, by hash when they are
-   many. A task without labels has nothing, one with two has 16 bytes beside their texts. */
+   many. A task without labels has nothing, one with four has 32 bytes beside their texts. */
 #include <stdlib.h>
 #include <string.h>
 #include "base/rng.h"
 #include "task/task.h"
 
-enum { SEARCHED = 16 };
+enum { FIRST = 4, SEARCHED = 16 };
 
 static uint32_t home(const struct pw_labels *l, const char *label)
 {
@@ -39,17 +39,17 @@ static pwy_status grow_slots(struct pw_labels *l)
     return PWY_OK;
 }
 
+/* Room is for 4, 8, 16, ...: it is full where n is one of these, and what it was before stays in the chunk. */
 static pwy_status reserve(struct pw_labels *l, struct pw_words *words)
 {
     if (l->n >= INT32_MAX / 4) return pw_fail_nomem(SIZE_MAX);
     if (l->n >= SEARCHED && 2 * (l->n + 1) > l->n_slots) PW_TRY(grow_slots(l));
-    if (l->n < l->cap) return PWY_OK;
-    uint32_t cap = l->cap == 0 ? 2 : 2 * l->cap;
+    if (l->n > 0 && (l->n < FIRST || (l->n & (l->n - 1)) != 0)) return PWY_OK;
+    size_t cap = l->n == 0 ? FIRST : 2 * (size_t)l->n;
     const char **text = pw_words_take(words, cap * sizeof *text, sizeof *text);
     PW_NEED(text);
     if (l->n > 0) memcpy(text, l->text, l->n * sizeof *text);
     l->text = text;
-    l->cap = cap;
     return PWY_OK;
 }
 

@@ -41,8 +41,10 @@ pwy_status pw_task_segment_open(const struct pw_task_segment_bytes *b, struct pw
 void pw_task_segment_close(struct pw_task_segment *s);
 /* The record, with its places checked. */
 pwy_status pw_task_segment_read(const struct pw_task_segment *s, int64_t k, struct pw_record *out);
-int64_t pw_task_segment_find(const struct pw_task_segment *s, const char *name, size_t len, uint64_t hash);   /* -1: not there */
-const char *pw_task_segment_name(const struct pw_task_segment *s, const struct pw_record *r);                 /* r was checked */
+void pw_task_segment_look(const struct pw_task_segment *s, int64_t k, struct pw_record *out);   /* nothing checked */
+/* The record of a name, or -1. */
+int64_t pw_task_segment_find(const struct pw_task_segment *s, const char *name, size_t len, uint64_t hash);
+const char *pw_task_segment_name(const struct pw_task_segment *s, const struct pw_record *r);   /* r was checked */
 uint32_t pw_sense_bit(const char *sense);                          /* 1 << its number in the format; the last: other */
 
 /* The same being written. */

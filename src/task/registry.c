@@ -64,7 +64,8 @@ static pwy_status attach(pwy_registry *r, const struct pw_task_segment_bytes *gi
     return status;
 }
 
-pwy_status pw_registry_open(pwy_context *ctx, const struct pw_task_segment_bytes *b, int n, bool own, pwy_registry **out)
+pwy_status pw_registry_open(pwy_context *ctx, const struct pw_task_segment_bytes *b, int n, bool own,
+                            pwy_registry **out)
 {
     pwy_registry *r;
     PW_TRY(pw_registry_make(ctx, &r));
@@ -72,6 +73,11 @@ pwy_status pw_registry_open(pwy_context *ctx, const struct pw_task_segment_bytes
     if (status == PWY_OK) *out = r;
     else pw_registry_release(r);
     return status;
+}
+
+void pw_registry_keep(pwy_registry *r, struct pw_mapping file)
+{
+    r->store->file = file;
 }
 
 /* What a failed filling left. */
@@ -145,7 +151,7 @@ pwy_status pw_registry_add(pwy_registry *r, const char *name, const struct pw_he
 
 pwy_status pw_registry_peek(const pwy_registry *r, int64_t i, struct pwy_task **out)
 {
-    return pw_store_task(r->store, (pwy_registry *)(uintptr_t)r, pw_slot_of(r->store, i), out);
+    return pw_store_task(r->store, (pwy_registry *)(uintptr_t)r, pw_slot_of(r->store, i), false, out);
 }
 
 pwy_status pw_registry_task(const pwy_registry *r, int64_t i, struct pwy_task **out)
@@ -221,7 +227,7 @@ pwy_status pw_registry_find(const pwy_registry *r, const char *name, struct pwy_
 {
     int64_t slot;
     PW_TRY(find_slot(r, name, &slot));
-    return pw_store_task(r->store, (pwy_registry *)(uintptr_t)r, slot, out);
+    return pw_store_task(r->store, (pwy_registry *)(uintptr_t)r, slot, true, out);
 }
 
 pwy_status pw_registry_get(const pwy_registry *r, const char *name, struct pwy_task **out)

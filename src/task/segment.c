@@ -52,7 +52,7 @@ static bool inside(uint64_t at, uint64_t len, size_t whole)
     return at <= whole && len <= whole - at;
 }
 
-static void raw(const struct pw_task_segment *s, int64_t k, struct pw_record *out)
+void pw_task_segment_look(const struct pw_task_segment *s, int64_t k, struct pw_record *out)
 {
     memcpy(out, (const char *)s->b.records.data + (size_t)k * RECORD, RECORD);
 }
@@ -71,7 +71,7 @@ const char *pw_task_segment_name(const struct pw_task_segment *s, const struct p
 pwy_status pw_task_segment_read(const struct pw_task_segment *s, int64_t k, struct pw_record *out)
 {
     struct pw_record r;
-    raw(s, k, &r);
+    pw_task_segment_look(s, k, &r);
     if (!name_inside(s, &r) || strlen(pw_task_segment_name(s, &r)) != r.name_len)
         return pw_fail(PWY_E_FORMAT, "%s: the name of task %lld lies outside of the names", s->name, (long long)k);
     const char *name = pw_task_segment_name(s, &r);
@@ -88,8 +88,9 @@ static bool is(const struct pw_task_segment *s, uint32_t k, const char *name, si
 {
     struct pw_record r;
     if (k >= s->n) return false;
-    raw(s, k, &r);
-    return r.hash == hash && r.name_len == len && name_inside(s, &r) && memcmp(pw_task_segment_name(s, &r), name, len) == 0;
+    pw_task_segment_look(s, k, &r);
+    return r.hash == hash && r.name_len == len && name_inside(s, &r)
+        && memcmp(pw_task_segment_name(s, &r), name, len) == 0;
 }
 
 int64_t pw_task_segment_find(const struct pw_task_segment *s, const char *name, size_t len, uint64_t hash)

@@ -151,7 +151,8 @@ static uint64_t hash_of(const char *name)
 pwy_status pw_store_add(struct pw_store *s, const char *name, struct pwy_task **out)
 {
     struct pwy_task *t;
-    if (s->n_slots >= INT32_MAX / 2) return pw_fail(PWY_E_UNSUPPORTED, "a registry has at most %d tasks", INT32_MAX / 2);
+    if (s->n_slots >= INT32_MAX / 2)
+        return pw_fail(PWY_E_UNSUPPORTED, "a registry has at most %d tasks", INT32_MAX / 2);
     PW_TRY(reserve_pages(s, s->n_slots + 1));
     PW_TRY(index_reserve(s));
     PW_TRY(make_task(s, s->n_slots, &t));
@@ -169,7 +170,7 @@ static int64_t current(const struct pw_store *s, const struct pw_task_segment *g
     int64_t slot = k < g->n_again ? g->again[k] : g->first + k - g->n_again;
     bool gone;
     pw_removed_before(s, slot, &gone);
-    const struct pwy_task *t = gone ? NULL : pw_store_made(s, slot);
+    const struct pwy_task *t = gone || !s->renamed ? NULL : pw_store_made(s, slot);
     return gone || (t != NULL && strcmp(t->name, name) != 0) ? -1 : slot;
 }
 
@@ -223,6 +224,7 @@ pwy_status pw_store_rename(struct pw_store *s, struct pwy_task *t, const char *n
     PW_TRY(index_reserve(s));
     index_remove(s, (uint32_t)hash_of(t->name), t->slot);
     t->name = copy;
+    s->renamed = true;
     index_put(s, (uint32_t)hash_of(name), (uint32_t)t->slot + 1);
     return PWY_OK;
 }
@@ -250,6 +252,18 @@ void pw_store_where(const struct pw_store *s, int64_t slot, struct pw_again *out
     }
     while (s->segment[i].first > slot) i--;
     *out = (struct pw_again){slot, i, slot - s->segment[i].first + s->segment[i].n_again};
+}
+
+bool pw_store_speaks(const struct pw_store *s, int segment, int64_t k, int64_t *index)
+{
+    const struct pw_task_segment *g = &s->segment[segment];
+    struct pw_again at;
+    bool gone;
+    if (k >= g->n) return false;
+    int64_t slot = k < g->n_again ? g->again[k] : g->first + k - g->n_again;
+    *index = slot - pw_removed_before(s, slot, &gone);
+    pw_store_where(s, slot, &at);
+    return !gone && at.segment == segment && at.k == k;
 }
 
 static pwy_status put_again(struct pw_store *s, struct pw_again again)
@@ -318,7 +332,7 @@ static const uint8_t *digest_at(const struct pw_task_segment *g, int64_t k)
 }
 
 /* Under the lock. */
-static pwy_status make_named(struct pw_store *s, pwy_registry *r, int64_t slot, struct pwy_task **out)
+static pwy_status make_named(struct pw_store *s, pwy_registry *r, int64_t slot, bool found, struct pwy_task **out)
 {
     struct pw_again at;
     struct pw_record rec;
@@ -329,7 +343,7 @@ static pwy_status make_named(struct pw_store *s, pwy_registry *r, int64_t slot, 
     const char *name = pw_task_segment_name(g, &rec);
     const struct pw_head_ops *head = pw_head_of((pwy_task_kind)rec.kind);
     if (pw_name_check("task", name) != PWY_OK || (at.k >= g->n_again && rec.flags != 0)
-        || pw_store_find(s, name) != slot)
+        || (!found && pw_store_find(s, name) != slot))
         return pw_fail(PWY_E_FORMAT, "%s: task %lld cannot be found by its name", g->name, (long long)at.k);
     if (head == NULL)
         return pw_fail(PWY_E_UNSUPPORTED, "%s: task '%s' is of kind %d, which is not supported yet", g->name, name,
@@ -345,14 +359,14 @@ static pwy_status make_named(struct pw_store *s, pwy_registry *r, int64_t slot, 
     return PWY_OK;
 }
 
-pwy_status pw_store_task(struct pw_store *s, pwy_registry *r, int64_t slot, struct pwy_task **out)
+pwy_status pw_store_task(struct pw_store *s, pwy_registry *r, int64_t slot, bool found, struct pwy_task **out)
 {
     pwy_status status = PWY_OK;
     struct pwy_task *t = pw_store_made(s, slot);
     if (t == NULL) {
         pthread_mutex_lock(&s->lock);
         t = pw_store_made(s, slot);
-        if (t == NULL) status = make_named(s, r, slot, &t);
+        if (t == NULL) status = make_named(s, r, slot, found, &t);
         pthread_mutex_unlock(&s->lock);
     }
     if (status == PWY_OK) *out = t;

@@ -24,6 +24,7 @@ struct pw_store {
     /* By name, of tasks whose name is in no segment: low half of the hash, slot + 1 (0: free); open addressing. */
     struct pw_name_slot { uint32_t hash, slot; } *index;
     uint64_t n_index, n_used;           /* a power of two or 0 */
+    bool renamed;                       /* any: a file's index may then find a task by its old name */
     struct pw_mapping file; void *copy; /* what segments lie in, where it is the registry's own */
 };
 
@@ -51,6 +52,11 @@ static inline int64_t pw_removed_before(const struct pw_store *s, int64_t slot, 
     return low;
 }
 
+static inline enum pw_state pw_task_state(const struct pwy_task *t)
+{
+    return !t->trained ? PW_OPEN : t->sealed ? PW_SEALED : PW_TRAINED;
+}
+
 /* store.c */
 pwy_status pw_store_new(struct pw_store **out);
 void pw_store_free(struct pw_store *s);                         /* and its tasks; NULL allowed */
@@ -62,9 +68,11 @@ pwy_status pw_store_remove(struct pw_store *s, int64_t slot);                   
 pwy_status pw_store_rename(struct pw_store *s, struct pwy_task *t, const char *name);
 /* Segment and record that speak of a file's slot. */
 void pw_store_where(const struct pw_store *s, int64_t slot, struct pw_again *out);
+/* Whether a segment's record k is the one that speaks of a task now, and of which. */
+bool pw_store_speaks(const struct pw_store *s, int segment, int64_t k, int64_t *index);
 pwy_status pw_store_attach(struct pw_store *s, const struct pw_task_segment_bytes *b);
-/* The task of a slot with its name and kind, made if need be. */
-pwy_status pw_store_task(struct pw_store *s, pwy_registry *r, int64_t slot, struct pwy_task **out);
+/* The task of a slot with its name and kind, made if need be. found: pw_store_find gave the slot for its name. */
+pwy_status pw_store_task(struct pw_store *s, pwy_registry *r, int64_t slot, bool found, struct pwy_task **out);
 
 /* persist.c */
 /* JSON of a task's own settings, and back into a task that has none yet. */

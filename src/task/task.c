@@ -15,7 +15,7 @@ pwy_status pw_name_check(const char *what, const char *name)
     if (len > NAME_MAX_BYTES)
         return pw_fail(PWY_E_ARGUMENT, "a %s's name has %zu bytes; at most %d are right", what, len, NAME_MAX_BYTES);
     for (size_t i = 0; i < len; i++)
-        if ((unsigned char)name[i] < 32 || strchr("/=*\x7f", name[i]) != NULL)
+        if ((unsigned char)name[i] < 32 || name[i] == '/' || name[i] == '=' || name[i] == '*' || name[i] == 127)
             return pw_fail(PWY_E_ARGUMENT, "%s '%s': a name cannot have '/', '=', '*' or control characters", what,
                            name);
     return PWY_OK;

@@ -11,7 +11,7 @@ struct pw_sense_ops;
 struct pw_task_part { const char *name; const char *sense; struct pw_node *options; };   /* texts: the registry's */
 
 /* labels.c: in the order of the outputs; texts are the registry's. */
-struct pw_labels { const char **text; uint32_t *slot; uint32_t n, cap, n_slots; };
+struct pw_labels { const char **text; uint32_t *slot; uint32_t n, n_slots; };
 int64_t pw_labels_find(const struct pw_labels *l, const char *label);                  /* -1: not there */
 pwy_status pw_labels_add(struct pw_labels *l, struct pw_words *words, const char *label);   /* one that is not there */
 void pw_labels_free(struct pw_labels *l);
@@ -71,9 +71,19 @@ pwy_status pw_task_senses(const struct pwy_task *t, struct pw_node **out);
 pwy_status pw_registry_remove(pwy_registry *r, const char *name);
 pwy_status pw_registry_rename(pwy_registry *r, const char *name, const char *to);
 
-/* Files' tasks, the base first, then its deltas in order; nothing of them is read. own: copies the bytes, else they must
-   outlive the registry. */
-pwy_status pw_registry_open(pwy_context *ctx, const struct pw_task_segment_bytes *b, int n, bool own, pwy_registry **out);
+/* Files' tasks, the base first, then its deltas in order; nothing of them is read. own: copies the bytes, else they
+   must outlive the registry. */
+pwy_status pw_registry_open(pwy_context *ctx, const struct pw_task_segment_bytes *b, int n, bool own,
+                            pwy_registry **out);
+
+/* Keeps the mapping that the registry's files lie in: it is closed with the registry. */
+struct pw_mapping;
+void pw_registry_keep(pwy_registry *r, struct pw_mapping file);
+
+/* select.c: what pwy_registry_select says. */
+struct pw_found { int64_t after, *index, room, n; };
+pwy_status pw_registry_select(const pwy_registry *r, const struct pw_node *query, struct pw_found *found);
+const char *pw_state_name(int state);                              /* NULL: none */
 
 /* copy.c */
 pwy_status pw_registry_copy(const pwy_registry *r, pwy_registry **out);   /* whole, in memory, with sources held */
@@ -88,7 +98,7 @@ pwy_status pw_registry_image(const pwy_registry *r, int64_t first, pw_senses_fn 
 
 /* task.c. No message of a task's functions names the task: the caller does, by pw_fail_task. */
 void pw_task_init(struct pwy_task *t, pwy_registry *r, const struct pw_head_ops *head);     /* t is zeroed */
-void pw_task_close(struct pwy_task *t);                            /* what it owns: not itself, its name and its texts */
+void pw_task_close(struct pwy_task *t);                            /* what it owns: not itself, name and texts */
 pwy_status pw_name_check(const char *what, const char *name);     /* what: "task", "part" */
 /* PWY_E_UNSUPPORTED for a sense that has a word but no code yet, PWY_E_ARGUMENT with the nearest for others. */
 pwy_status pw_sense_named(const char *name, const struct pw_sense_ops **out);
