@@ -189,6 +189,96 @@ START_TEST(test_one_row_of_many)
 }
 END_TEST
 
+/* Weights packed as `store`, and what they stand for as a plain matrix. */
+struct packed { struct pw_weights w; float *wide; };
+
+static struct packed packed_of(enum pw_store store, int k, int n, bool turned)
+{
+    float *w = numbers((size_t)k * n, 5, 2), *scale = numbers((size_t)pw_packed_width(n), 6, 2);
+    struct packed p = { { store, pw_calloc((size_t)pw_packed_size(store, k, n) + 1, 1), scale },
+        numbers((size_t)k * n, 7, 2) };
+    ck_assert_ptr_nonnull(p.w.at);
+    pw_pack(store, k, n, w, turned, (void *)p.w.at, scale);
+    for (int i = 0; i < k; i++)
+        for (int j = 0; j < n; j++) {
+            float near = store == PW_AS_I8 ? scale[j] * 0.5001f : store == PW_AS_BF16 ? 0.004f : 0;
+            p.wide[i * n + j] = pw_packed_at(p.w, k, i, j);
+            ck_assert(fabsf(p.wide[i * n + j] - w[turned ? j * k + i : i * n + j]) <= near);
+        }
+    free(w);
+    return p;
+}
+
+static void packed_end(struct packed p)
+{
+    free((void *)p.w.at);
+    free((void *)p.w.scale);
+    free(p.wide);
+}
+
+/* linear is matmul by what the weights stand for. */
+static void check_linear(const struct pw_kern *kern, enum pw_store store, int rows, int n, int k, bool add)
+{
+    int ldx = k + 3, ldy = n + 1;
+    float *x = numbers((size_t)rows * ldx, 1, 2);
+    struct packed p = packed_of(store, k, n, add);
+    struct pair y = pair_of((size_t)rows * ldy, 3);
+    reference->matmul(rows, n, k, x, ldx, p.wide, n, y.want, ldy, add);
+    kern->linear(rows, n, k, x, ldx, p.w, y.got, ldy, add);
+    pair_check(y, "linear", kern, n);
+    packed_end(p);
+    free(x);
+}
+
+START_TEST(test_linear_bits)
+{
+    static const int rows[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 16, 33, 70 };
+    static const int ns[] = { 0, 1, 7, 8, 31, 32, 33, 48, 64, 100 }, ks[] = { 0, 1, 9, 63, 64, 65, 130, 256 };
+    for (const struct pw_kern *const *all = pw_kern_all(); *all != NULL; all++)
+        for (int store = 0; store < 3; store++)
+            for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
+                for (size_t n = 0; n < sizeof ns / sizeof *ns; n++)
+                    check_linear(*all, store, rows[r], ns[n], ks[(r + 3 * n) % (sizeof ks / sizeof *ks)], (r + n) % 2);
+}
+END_TEST
+
+START_TEST(test_linear_one_row_of_many)
+{
+    enum { ROWS = 200, N = 130, K = 300 };
+    float *x = numbers(ROWS * K, 1, 2);
+    for (int store = 0; store < 3; store++) {
+        struct packed p = packed_of(store, K, N, false);
+        for (const struct pw_kern *const *all = pw_kern_all(); *all != NULL; all++) {
+            float *many = numbers(ROWS * N, 3, 2), one[N];
+            (*all)->linear(ROWS, N, K, x, K, p.w, many, N, false);
+            for (int i = 0; i < ROWS; i += 13) {
+                (*all)->linear(1, N, K, x + i * K, K, p.w, one, N, false);
+                ck_assert(same(one, many + i * N, N));
+            }
+            free(many);
+        }
+        packed_end(p);
+    }
+    free(x);
+}
+END_TEST
+
+/* Columns of zeros, of one number, with a NaN. */
+START_TEST(test_pack_special)
+{
+    const float w[] = { 0, -3, NAN, 1, 0, -1.5f, 2, 0.25f };
+    float scale[PW_PANEL];
+    int8_t out[2 * PW_PANEL];
+    uint16_t half[2 * PW_PANEL];
+    pw_pack(PW_AS_I8, 2, 4, w, false, out, scale);
+    ck_assert(out[0] == 0 && out[PW_PANEL] == 0 && scale[0] == 0 && out[1] == -127 && out[PW_PANEL + 1] == -64);
+    ck_assert(out[3] == 127 && out[PW_PANEL + 3] == 32 && out[4] == 0 && scale[3] == 1.0f / 127);
+    pw_pack(PW_AS_BF16, 2, 4, w, false, half, NULL);
+    ck_assert(half[0] == 0 && half[1] == 0xc040 && half[2] == 0x7fc0 && half[3] == 0x3f80 && half[PW_PANEL + 3] == 0x3e80);
+    ck_assert_int_eq(pw_packed_size(PW_AS_REAL, 3, 33), 3 * 64 * 4);
+}
+END_TEST
+
 START_TEST(test_transpose)
 {
     for (const struct pw_kern *const *all = pw_kern_all(); *all != NULL; all++)
@@ -505,7 +595,8 @@ static Suite *suite(void)
     tcase_set_timeout(c, 120);
     const TTest *const tests[] = { test_matmul_bits, test_product_bits, test_bf16_product,
         test_beta_0_reads_nothing, test_gemm_near,
-        test_one_row_of_many, test_transpose, test_sums_bits, test_sum_order, test_maps_bits, test_bf16,
+        test_one_row_of_many, test_linear_bits, test_linear_one_row_of_many, test_pack_special, test_transpose,
+        test_sums_bits, test_sum_order, test_maps_bits, test_bf16,
         test_accuracy, test_ends,
         test_softmax, test_swiglu_back, test_adamw, test_choose, test_choose_unknown, test_blas_guest };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)

@@ -55,6 +55,12 @@ static inline ivec v_load_half(const uint16_t *p)
     return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
 }
 
+/* VW numbers of 8 bits, with their signs. */
+static inline ivec v_load_byte(const int8_t *p)
+{
+    return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p));
+}
+
 static inline void v_store_half(uint16_t *p, ivec a)
 {
     __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(a, a), 0x08);
@@ -66,6 +72,7 @@ static inline void v_store_half(uint16_t *p, ivec a)
 #include "kern/transpose.h"
 #include "kern/matmul.h"
 #include "kern/widen.h"
+#include "kern/packed.h"
 
 const struct pw_kern pw_kern_avx2 = TABLE("avx2", product, gemm_bf16);
 const struct pw_kern pw_kern_avx2_blas = TABLE("blas", pw_gemm_blas, gemm_bf16);

@@ -54,6 +54,12 @@ static inline ivec v_load_half(const uint16_t *p)
     return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p));
 }
 
+/* VW numbers of 8 bits, with their signs. */
+static inline ivec v_load_byte(const int8_t *p)
+{
+    return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
 static inline void v_store_half(uint16_t *p, ivec a)
 {
     _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(a));
@@ -64,6 +70,7 @@ static inline void v_store_half(uint16_t *p, ivec a)
 #include "kern/transpose.h"
 #include "kern/matmul.h"
 #include "kern/widen.h"
+#include "kern/packed.h"
 
 const struct pw_kern pw_kern_avx512 = TABLE("avx512", product, gemm_bf16);
 const struct pw_kern pw_kern_avx512_blas = TABLE("blas", pw_gemm_blas, gemm_bf16);

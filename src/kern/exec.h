@@ -46,6 +46,11 @@ pwy_status pw_linear_dx(struct pw_exec *x, int rows, int k, int n, const real *d
                         bool add);
 pwy_status pw_linear_dw(struct pw_exec *x, int rows, int k, int n, const real *in, const real *dout, real *dw);
 
+/* Inference: products y (rows, n) = or += x (rows, k) W (k, n) with packed weights, all independent, cut into whole
+   panels and blocks of rows. Adds to x->flops. PWY_E_NOMEM only. */
+struct pw_packed_product { int rows, k, n; const real *in; struct pw_weights w; real *out; bool add; };
+pwy_status pw_packed_products(struct pw_exec *x, const struct pw_packed_product *list, int n);
+
 /* The trace: shapes in order; replay runs each once by the same kernels on scratch memory and returns seconds. */
 struct pw_gemm_trace *pw_trace_new(void);
 void pw_trace_free(struct pw_gemm_trace *trace);

@@ -13,6 +13,13 @@
 #include "base/real.h"
 #include "base/error.h"
 
+/* Weights packed for inference: a matrix (k, n) as panels of PW_PANEL columns, each (k, PW_PANEL) and one behind the
+   other; the last is filled up with zeros. Numbers; the upper halves of floats; or whole numbers -127 .. 127, each
+   standing for itself times its column's scale, rounded to a float. */
+enum { PW_PANEL = 32 };
+enum pw_store { PW_AS_REAL, PW_AS_BF16, PW_AS_I8 };
+struct pw_weights { enum pw_store store; const void *at; const real *scale; };     /* scale: of whole panels */
+
 struct pw_kern {
     const char *name;                                               /* "reference", "blas", "avx2", "avx512" */
     /* y (rows, n) = x (rows, k) w (k, n), or += when add. Row strides ldx, ldw, ldy. Own kernel: bitwise independent
@@ -28,6 +35,8 @@ struct pw_kern {
     /* The same of bf16 operands, sums in floats: bits as those of `product` over the same numbers as floats. */
     void (*gemm_bf16)(bool ta, bool tb, int m, int n, int k, const uint16_t *a, int lda, const uint16_t *b, int ldb,
                       real beta, real *c, int ldc);
+    /* y (rows, n) = or += x (rows, k) w (k, n), w packed: matmul's chains over what the weights stand for. */
+    void (*linear)(int rows, int n, int k, const real *x, int ldx, struct pw_weights w, real *y, int ldy, bool add);
     /* y (cols, rows) = x (rows, cols) transposed */
     void (*transpose)(int rows, int cols, const real *x, int ldx, real *y, int ldy);
     real (*sum)(int n, const real *x);
@@ -53,6 +62,16 @@ struct pw_kern {
     void (*adamw)(int n, real *w, const real *g, real *m, real *v, real gscale, real b1, real b2, real step, real c2,
                   real eps, real decay);
 };
+
+/* store.c: of one weight; of a packed matrix without its scales; and how many scales it has. */
+int pw_store_size(enum pw_store store);
+int64_t pw_packed_size(enum pw_store store, int64_t k, int64_t n);
+int64_t pw_packed_width(int64_t n);                                 /* n, filled up to whole panels */
+/* Packs w (k, n), or w (n, k) when `turned`, into out and, for PW_AS_I8, scale (pw_packed_width): the greatest of a
+   column / 127. */
+void pw_pack(enum pw_store store, int64_t k, int64_t n, const real *w, bool turned, void *out, real *scale);
+/* What weight (p, j) of a packed matrix of k rows stands for. */
+real pw_packed_at(struct pw_weights w, int64_t k, int64_t p, int64_t j);
 
 /* The table that fits this processor, or the one that `force` names (NULL: the environment's PATHWAYS_KERNELS, else
    the best). An unknown or impossible name is an error that lists those possible here. */

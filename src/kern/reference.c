@@ -210,6 +210,18 @@ static void from_bf16(int n, const uint16_t *x, real *out)
         out[i] = from_bits((int32_t)((uint32_t)x[i] << 16));
 }
 
+static void linear(int rows, int n, int k, const real *x, int ldx, struct pw_weights w, real *y, int ldy, bool add)
+{
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < n; j++) {
+            real *out = y + (ptrdiff_t)i * ldy + j;
+            real sum = add ? *out : 0;
+            for (int p = 0; p < k; p++)
+                sum = pw_fma(x[(ptrdiff_t)i * ldx + p], pw_packed_at(w, k, p, j), sum);
+            *out = sum;
+        }
+}
+
 static void softmax(int n, const real *x, real factor, real *out)
 {
     for (int i = 0; i < n; i++)
@@ -251,7 +263,7 @@ static void adamw(int n, real *w, const real *g, real *m, real *v, real gscale, 
 #include "kern/widen.h"
 
 #define TABLE(word, training, low) { \
-    .name = word, .matmul = matmul, .product = product, .gemm = training, .gemm_bf16 = low, \
+    .name = word, .matmul = matmul, .product = product, .gemm = training, .gemm_bf16 = low, .linear = linear, \
     .transpose = transpose, .sum = sum, .dot = dot, .max = max, .axpy = axpy, .scale = scale, .add = add, \
     .mul = mul, .exp = vexp, .log = vlog, .sigmoid = sigmoid, .relu = relu, .to_bf16 = to_bf16, .from_bf16 = from_bf16, \
     .softmax = softmax, .swiglu = swiglu, .swiglu_back = swiglu_back, .adamw = adamw }

@@ -54,6 +54,8 @@ pwy_status pw_attention_step(struct pw_exec *x, const struct pw_attention *a, co
 
 /* embed.c: out[i] = table[id[i]] (rows of d); backward adds, rows of equal id in ascending order of i. Touches groups
    where the table has them. */
+/* packed.c: out (rows, n) = or += in (rows, k) p, whose weights may be packed. */
+pwy_status pw_apply(struct pw_exec *x, int rows, const real *in, const struct pw_param *p, real *out, bool add);
 pwy_status pw_embed(struct pw_exec *x, int n, const int32_t *id, const struct pw_param *table, real *out);
 pwy_status pw_embed_back(struct pw_exec *x, int n, const int32_t *id, struct pw_param *table, const real *dout);
 /* A weighted bag over sparse features: out (n, width) += sum_j value[j] table[index[j]] over j in

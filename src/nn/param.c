@@ -32,13 +32,21 @@ static void free_slices(struct pw_param *p)
     free(p->slice);
 }
 
-static void free_param(struct pw_param *p)
+void pw_param_drop(struct pw_param *p)
 {
     if (!p->mapped) {
         free(p->w);
         free(p->brought);
     }
     free_slices(p);
+    p->w = p->brought = NULL;
+    p->slice = NULL;
+}
+
+static void free_param(struct pw_param *p)
+{
+    pw_param_drop(p);
+    pw_packed_free(&p->packed);
     free(p->g);
     free(p->touched);
     free(p->name);
@@ -363,6 +371,9 @@ static pwy_status start_param(struct pw_param *p)
 {
     if (p->kind == PW_CONST || p->training || p->locked)
         return PWY_OK;
+    if (p->packed.at != NULL)
+        return pw_fail(PWY_E_UNSUPPORTED, "tensor '%s' is packed for inference; train the model that it was made from",
+                       p->name);
     if (p->slice == NULL)
         PW_TRY(start_whole(p));
     p->training = true;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include "base/mem.h"
 #include "base/real.h"
+#include "kern/kern.h"
 
 enum pw_param_kind {
     PW_MATRIX,                          /* decayed */
@@ -23,6 +24,9 @@ struct pw_slice {
     bool touched;                       /* by the backward pass of this step; else g is not read */
 };
 
+/* Matrices (groups, k, n) packed (kern.h), a group behind the other; at NULL: none. */
+struct pw_packed { enum pw_store store; const void *at; const real *scale; void *own; real *own_scale; };
+
 struct pw_param {
     char *name;                         /* "trunk.0.attn.qkv", "task.spam.head.w" */
     enum pw_param_kind kind;
@@ -38,6 +42,7 @@ struct pw_param {
                                            untouched row is not read */
     struct pw_slice *slice;             /* [groups] of an expert tensor; else NULL */
     real *brought;                      /* the whole tensor that slices which are not their own lie in; else NULL */
+    struct pw_packed packed;            /* the same weights, for inference: then w is NULL, and nothing trains */
     real lr_scale;                      /* times the run's learning rate; 1 unless the owner says otherwise */
     bool training;                      /* pw_params_start_training was here */
     bool frozen;                        /* no gradient is computed, nothing moves */
@@ -79,6 +84,16 @@ void pw_params_zero_grad(struct pw_params *set);                   /* one-group 
 struct pw_params_bytes { int64_t weights, gradients; };            /* allocated; what is borrowed is not counted */
 struct pw_params_bytes pw_params_bytes(const struct pw_params *set);
 
+/* Frees the weights that are the set's own: others take their place. */
+void pw_param_drop(struct pw_param *p);
+/* packed.c: w (n, k), turned, packed as (k, n) into memory of its own. */
+pwy_status pw_packed_turned(enum pw_store store, int64_t k, int64_t n, const real *w, struct pw_packed *out);
+void pw_packed_free(struct pw_packed *packed);
+/* Packs the weights of a matrix (k, n), or of matrices (group, k, n), and lets go of them as they were. */
+pwy_status pw_param_pack(struct pw_param *p, enum pw_store store);
+/* Whether a parameter of that name is packed: the matrices of the trunk, but for the routers. */
+bool pw_packs(const char *name);
+struct pw_weights pw_param_packed(const struct pw_param *p, int64_t group);
 static inline bool pw_trains(const struct pw_param *p) { return p->training && !p->frozen && !p->locked; }
 static inline bool pw_trains_group(const struct pw_param *p, int64_t e)
 {

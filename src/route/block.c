@@ -35,7 +35,7 @@ static bool drops(const struct pw_exec *x)
 pwy_status pw_block_open(const struct pw_block *b, struct pw_exec *x, int rows, struct pw_block_keep *k)
 {
     PW_TRY(pw_way_norm(b, x, k->runs, false, k->in, k->n1, k->rstd1));
-    return pw_linear_bf16(x, rows, b->c->d, pw_block_qkv_width(b), k->n1, b->qkv->w, k->qkv, false);
+    return pw_apply(x, rows, k->n1, b->qkv, k->qkv, false);
 }
 
 /* mid = in + att W_out. */
@@ -47,7 +47,7 @@ static pwy_status close_attention(const struct pw_block *b, struct pw_exec *x, i
     bool drop = drops(x);
     pw_copy_rows(x, (int64_t)rows * d, k->in, k->mid);
     if (drop) PW_NEED(branch = pw_take_rows(x, rows, d));
-    PW_TRY(pw_linear_bf16(x, rows, d, d, k->att, b->out->w, branch, !drop));
+    PW_TRY(pw_apply(x, rows, k->att, b->out, branch, !drop));
     if (!drop) return PWY_OK;
     pw_dropout(x, b->drop_attention, (int64_t)rows * d, x->dropout, branch);
     pw_add_rows(x, (int64_t)rows * d, branch, k->mid);

@@ -172,10 +172,14 @@ pwy_status pw_experts(struct pw_exec *x, const struct pw_routes *r, int d, int f
     struct job combine = {.x = x, .r = r, .d = d, .in = k->out, .out = out};
     struct stage up = {.k = d, .n = 2 * f, .in = k->in, .out = k->h};
     struct stage down = {.k = f, .n = d, .in = k->act, .out = k->out};
-    pw_exec_run(x, pieces(rows), gather_piece, &gather);
-    PW_TRY(stage_forward(x, r, &up, w13));
-    pw_swiglu_rows(x, rows, f, k->h, k->act);
-    PW_TRY(stage_forward(x, r, &down, w2));
+    if (w13->packed.at != NULL)
+        PW_TRY(pw_experts_packed(x, r, d, f, in, w13, w2, &(struct pw_packed_rows){k->in, k->h, k->act, k->out}));
+    else {
+        pw_exec_run(x, pieces(rows), gather_piece, &gather);
+        PW_TRY(stage_forward(x, r, &up, w13));
+        pw_swiglu_rows(x, rows, f, k->h, k->act);
+        PW_TRY(stage_forward(x, r, &down, w2));
+    }
     pw_exec_run(x, pieces(r->n_tokens), combine_piece, &combine);
     if (keep == NULL)
         pw_arena_release(x->arena, mark);

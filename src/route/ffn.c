@@ -9,12 +9,13 @@ pwy_status pw_ffn(struct pw_exec *x, int rows, int d, int f, const real *in, con
 {
     size_t mark = pw_arena_mark(x->arena);
     struct pw_ffn_keep *k;
+    (void)d;
     PW_NEED(k = pw_arena_take(x->arena, 1, sizeof *k));
     PW_NEED(k->h = pw_take_rows(x, rows, 2 * f));
     PW_NEED(k->act = pw_take_rows(x, rows, f));
-    PW_TRY(pw_linear_bf16(x, rows, d, 2 * f, in, w13->w, k->h, false));
+    PW_TRY(pw_apply(x, rows, in, w13, k->h, false));
     pw_swiglu_rows(x, rows, f, k->h, k->act);
-    PW_TRY(pw_linear_bf16(x, rows, f, d, k->act, w2->w, out, true));
+    PW_TRY(pw_apply(x, rows, k->act, w2, out, true));
     if (keep == NULL)
         pw_arena_release(x->arena, mark);
     else

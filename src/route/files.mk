@@ -1,6 +1,6 @@
 route_sources = src/route/route.h src/route/router.h src/route/policy.h src/route/route.c src/route/segments.c \
   src/route/affinity.c src/route/gates.c src/route/choose.c src/route/expert_choice.c src/route/whole_task.c \
-  src/route/caller.c src/route/sort.c src/route/balance.c src/route/experts.c src/route/ffn.c src/route/rows.h \
+  src/route/caller.c src/route/sort.c src/route/balance.c src/route/experts.c src/route/experts_packed.c src/route/ffn.c src/route/rows.h \
   src/route/rows.c src/route/pathway.h src/route/pathway.c src/route/ways.c src/route/block.h src/route/block.c \
   src/route/trunk.h src/route/trunk.c src/route/cache.c
 pathways_sources += $(route_sources) src/api/router.c
@@ -19,3 +19,5 @@ tests_test_blocks_double_SOURCES = tests/test_blocks.c tests/route_rig.h
 tests_test_blocks_double_CPPFLAGS = $(AM_CPPFLAGS) -DPATHWAYS_DOUBLE
 tests_test_blocks_double_LDADD = libpathways-double.la $(test_libs)
 EXTRA_DIST += tests/golden/route.py tests/golden/route.json tests/golden/blocks.py tests/golden/blocks.json
+check_PROGRAMS += tests/test_packed
+tests_test_packed_SOURCES = tests/test_packed.c tests/route_rig.h

@@ -20,4 +20,10 @@ pwy_status pw_linear_back(struct pw_exec *x, int rows, int k, int n, const real 
                                const real *dout, real *din, bool add);
 pwy_status pw_linear_bf16_back(struct pw_exec *x, int rows, int k, int n, const real *in, struct pw_param *w,
                            const real *dout, real *din, bool add);
+
+struct pw_routes;
+/* experts_packed.c: the experts' own part of pw_experts with packed weights: in (T, d) to rows->out. */
+struct pw_packed_rows { real *in, *h, *act, *out; };            /* sorted: (N, d), (N, 2 f), (N, f), (N, d) */
+pwy_status pw_experts_packed(struct pw_exec *x, const struct pw_routes *r, int d, int f, const real *in,
+                             const struct pw_param *w13, const struct pw_param *w2, const struct pw_packed_rows *rows);
 #endif

@@ -22,7 +22,8 @@ static const struct pw_option bench_table[] = {
 
 struct bench {
     const char *what; struct bench_options o;
-    struct pw_params *params; struct pw_trunk *trunk; struct pw_param *embed; real *embed_t;
+    struct pw_params *params; struct pw_trunk *trunk; struct pw_param *embed; struct pw_packed vocab;
+    enum pw_store store;
     struct pw_adamw adamw; struct pw_pool *pool; struct pw_exec x; struct pw_gemm_trace *trace;
     int rows; int32_t *off, *prefix, *id, *target;
     real *weight; double *loss;
@@ -37,9 +38,8 @@ static pwy_status read_options(const pwy_context *ctx, const struct pw_node *giv
     *o = (struct bench_options){.d = 256, .layers = 4, .heads = 8, .hidden = 512, .experts = 16, .topk = 2, .seq = 128,
                                 .batch = 32, .vocab = 8192, .threads = ctx->threads, .steps = 8, .new_tokens = 128};
     PW_TRY(pw_options_read(given, "bench", bench_table, o));
-    if (o->dtype != NULL && strcmp(o->dtype, "f32") != 0 && (!train || strcmp(o->dtype, "bf16") != 0))
-        return pw_fail(PWY_E_UNSUPPORTED, "bench: dtype '%s'; %s", o->dtype,
-                       train ? "training is in f32 or bf16" : "this build answers in f32");
+    if (train && o->dtype != NULL && strcmp(o->dtype, "f32") != 0 && strcmp(o->dtype, "bf16") != 0)
+        return pw_fail(PWY_E_UNSUPPORTED, "bench: dtype '%s'; training is in f32 or bf16", o->dtype);
     if (o->d % o->heads != 0 || o->d / o->heads % 2 != 0)
         return pw_fail(PWY_E_ARGUMENT, "bench: d %lld does not divide into %lld heads of an even width",
                        (long long)o->d, (long long)o->heads);
@@ -49,6 +49,16 @@ static pwy_status read_options(const pwy_context *ctx, const struct pw_node *giv
 static const char *dtype_of(const struct bench_options *o)
 {
     return o->dtype != NULL ? o->dtype : "f32";
+}
+
+/* By name: how weights are kept at inference. */
+static pwy_status read_store(struct bench *b)
+{
+    static const char *const names[] = {[PW_AS_REAL] = "f32", [PW_AS_BF16] = "bf16", [PW_AS_I8] = "i8"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(dtype_of(&b->o), names[i]) == 0) b->store = (enum pw_store)i;
+    if (strcmp(dtype_of(&b->o), names[b->store]) == 0) return PWY_OK;
+    return pw_fail(PWY_E_ARGUMENT, "bench: dtype '%s'; f32, bf16 and i8 would be right", b->o.dtype);
 }
 
 static pwy_status make_model(struct bench *b)
@@ -83,6 +93,7 @@ static pwy_status make_ids(struct bench *b)
 static pwy_status make_engine(struct bench *b, pwy_context *ctx)
 {
     bool train = strcmp(b->what, "train") == 0;
+    PW_TRY(read_store(b));
     PW_TRY(make_model(b));
     PW_TRY(make_ids(b));
     if (b->o.threads > 1) PW_TRY(pw_pool_new((int)b->o.threads, &b->pool));
@@ -96,12 +107,21 @@ static pwy_status make_engine(struct bench *b, pwy_context *ctx)
     return pw_adamw_open(&b->adamw, b->params);
 }
 
-static pwy_status transpose_embedding(struct bench *b)
+/* As a model prepared for inference has them: the trunk's matrices and the tied embedding, packed. */
+static pwy_status pack_weights(struct bench *b)
 {
-    int64_t v = b->o.vocab, d = b->o.d;
-    PW_NEED(b->embed_t = pw_calloc((size_t)(v * d), sizeof(real)));
-    b->x.kern->transpose((int)v, (int)d, b->embed->w, (int)d, b->embed_t, (int)v);
-    return PWY_OK;
+    for (int i = 0; i < b->params->n; i++) {
+        struct pw_param *p = b->params->list[i];
+        if (pw_packs(p->name)) PW_TRY(pw_param_pack(p, b->store));
+    }
+    return pw_packed_turned(b->store, b->o.d, b->o.vocab, b->embed->w, &b->vocab);
+}
+
+/* out (n, width) = h (n, d) by the first columns of the turned embedding. */
+static pwy_status by_vocabulary(struct bench *b, int n, const real *h, int width, real *out)
+{
+    struct pw_packed_product p = {n, (int)b->o.d, width, h, {b->vocab.store, b->vocab.at, b->vocab.scale}, out, false};
+    return pw_packed_products(&b->x, &p, 1);
 }
 
 static void bench_close(struct bench *b)
@@ -112,7 +132,7 @@ static void bench_close(struct bench *b)
     pw_pool_free(b->pool);
     if (b->x.arena != NULL) pw_arena_free(b->x.arena);
     if (b->trace != NULL) pw_trace_free(b->trace);
-    free(b->embed_t);
+    pw_packed_free(&b->vocab);
     free(b->off);
     free(b->prefix);
     free(b->id);
@@ -217,9 +237,7 @@ static pwy_status predict_once(struct bench *b)
     for (int i = 0; i < b->rows; i++)
         b->x.kern->axpy(d, (real)1 / (real)b->o.seq, a.out + (size_t)i * (size_t)d,
                         mean + (size_t)(i / b->o.seq) * (size_t)d);
-    struct pw_product p = {false, false, a.r.n_seq, CLASSES, d, mean, d, b->embed_t, (int)b->o.vocab, 0, logits,
-                           CLASSES};
-    return pw_products(&b->x, &p, 1);
+    return by_vocabulary(b, a.r.n_seq, mean, CLASSES, logits);
 }
 
 static pwy_status run_predict(struct bench *b, double *time, int n)
@@ -238,11 +256,10 @@ static pwy_status run_predict(struct bench *b, double *time, int n)
 
 static pwy_status next_id(struct bench *b, const real *h, int32_t *id)
 {
-    int vocab = (int)b->o.vocab, d = (int)b->o.d;
+    int vocab = (int)b->o.vocab;
     real *logits;
     PW_NEED(logits = pw_arena_take(b->x.arena, (size_t)vocab, sizeof(real)));
-    struct pw_product p = {false, false, 1, vocab, d, h, d, b->embed_t, vocab, 0, logits, vocab};
-    PW_TRY(pw_products(&b->x, &p, 1));
+    PW_TRY(by_vocabulary(b, 1, h, vocab, logits));
     *id = 0;
     for (int i = 1; i < vocab; i++)
         if (logits[i] > logits[*id]) *id = i;
@@ -319,7 +336,7 @@ static pwy_status report(const struct bench *b, struct pw_buf *out)
 static pwy_status run(struct bench *b)
 {
     if (b->x.train) return bench_train(b);
-    PW_TRY(transpose_embedding(b));
+    PW_TRY(pack_weights(b));
     return strcmp(b->what, "predict") == 0 ? bench_predict(b) : bench_decode(b);
 }
 
