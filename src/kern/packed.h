@@ -101,7 +101,7 @@ static void slice_by_rows(enum pw_store store, int rows, int cols, int k, const 
 }
 
 /* k rows of a panel as numbers. */
-static void widen(enum pw_store store, int k, const char *w, const float *scale, float *out)
+static void widen_panel(enum pw_store store, int k, const char *w, const float *scale, float *out)
 {
     if (store == PW_AS_BF16)
         for (int i = 0; i < k * PW_PANEL; i += VW)
@@ -124,7 +124,7 @@ static void panel(int rows, int cols, int k, const float *x, ptrdiff_t ldx, stru
         struct ahead next = { at + (ptrdiff_t)depth * step, rows > TALL ? SLICE * step / 64 : 0 };
         bool widens = w.store != PW_AS_REAL && rows > 3 * TALL;
         if (widens)
-            widen(w.store, depth, at, w.scale, wide);
+            widen_panel(w.store, depth, at, w.scale, wide);
         slice_by_rows(widens ? PW_AS_REAL : w.store, rows, cols, depth, x + p, ldx, widens ? (const char *)wide : at,
                       w.scale, y, ldy, add || p > 0, next);
     }
