@@ -192,7 +192,7 @@ END_TEST
 /* Weights packed as `store`, and what they stand for as a plain matrix. */
 struct packed { struct pw_weights w; float *wide; };
 
-static struct packed packed_of(enum pw_store store, int k, int n, bool turned)
+static struct packed packed_of(enum pw_form store, int k, int n, bool turned)
 {
     float *w = numbers((size_t)k * n, 5, 2), *scale = numbers((size_t)pw_packed_width(n), 6, 2);
     struct packed p = { { store, pw_calloc((size_t)pw_packed_size(store, k, n) + 1, 1), scale },
@@ -217,7 +217,7 @@ static void packed_end(struct packed p)
 }
 
 /* linear is matmul by what the weights stand for. */
-static void check_linear(const struct pw_kern *kern, enum pw_store store, int rows, int n, int k, bool add)
+static void check_linear(const struct pw_kern *kern, enum pw_form store, int rows, int n, int k, bool add)
 {
     int ldx = k + 3, ldy = n + 1;
     float *x = numbers((size_t)rows * ldx, 1, 2);

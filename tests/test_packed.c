@@ -15,7 +15,7 @@ static struct pw_trunk_config shape(int kind)
     return c;
 }
 
-static void pack_all(struct rig *r, enum pw_store store)
+static void pack_all(struct rig *r, enum pw_form store)
 {
     int packed = 0;
     for (int i = 0; i < r->set->n; i++) {

@@ -1,5 +1,5 @@
 kern_sources = src/kern/kern.h src/kern/tables.h src/kern/exec.h src/kern/reference.c src/kern/avx2.c \
-  src/kern/avx512.c src/kern/vmath.h src/kern/loops.h src/kern/matmul.h src/kern/packed.h src/kern/transpose.h src/kern/blas.c src/kern/store.c \
+  src/kern/avx512.c src/kern/vmath.h src/kern/loops.h src/kern/matmul.h src/kern/packed.h src/kern/transpose.h src/kern/blas.c src/kern/pack.c \
   src/kern/choose.c src/kern/exec.c src/kern/products.c src/kern/packed_products.c \
   src/kern/trace.c src/kern/context.h src/kern/context.c src/kern/widen.h \
   src/kern/rounded.h src/kern/rounded.c

@@ -17,8 +17,8 @@
    other; the last is filled up with zeros. Numbers; the upper halves of floats; or whole numbers -127 .. 127, each
    standing for itself times its column's scale, rounded to a float. */
 enum { PW_PANEL = 32 };
-enum pw_store { PW_AS_REAL, PW_AS_BF16, PW_AS_I8 };
-struct pw_weights { enum pw_store store; const void *at; const real *scale; };     /* scale: of whole panels */
+enum pw_form { PW_AS_REAL, PW_AS_BF16, PW_AS_I8 };
+struct pw_weights { enum pw_form store; const void *at; const real *scale; };     /* scale: of whole panels */
 
 struct pw_kern {
     const char *name;                                               /* "reference", "blas", "avx2", "avx512" */
@@ -63,13 +63,13 @@ struct pw_kern {
                   real eps, real decay);
 };
 
-/* store.c: of one weight; of a packed matrix without its scales; and how many scales it has. */
-int pw_store_size(enum pw_store store);
-int64_t pw_packed_size(enum pw_store store, int64_t k, int64_t n);
+/* pack.c: of one weight; of a packed matrix without its scales; and how many scales it has. */
+int pw_form_size(enum pw_form store);
+int64_t pw_packed_size(enum pw_form store, int64_t k, int64_t n);
 int64_t pw_packed_width(int64_t n);                                 /* n, filled up to whole panels */
 /* Packs w (k, n), or w (n, k) when `turned`, into out and, for PW_AS_I8, scale (pw_packed_width): the greatest of a
    column / 127. */
-void pw_pack(enum pw_store store, int64_t k, int64_t n, const real *w, bool turned, void *out, real *scale);
+void pw_pack(enum pw_form store, int64_t k, int64_t n, const real *w, bool turned, void *out, real *scale);
 /* What weight (p, j) of a packed matrix of k rows stands for. */
 real pw_packed_at(struct pw_weights w, int64_t k, int64_t p, int64_t j);
 

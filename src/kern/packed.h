@@ -10,7 +10,7 @@ enum {
 static const int packed_size[] = { [PW_AS_REAL] = sizeof(float), [PW_AS_BF16] = 2, [PW_AS_I8] = 1 };
 
 /* VW weights as numbers. */
-INLINE vec w_get(enum pw_store store, const char *w, vec scale)
+INLINE vec w_get(enum pw_form store, const char *w, vec scale)
 {
     if (store == PW_AS_BF16)
         return v_as_float(v_shift_left(v_load_half((const uint16_t *)(const void *)w), 16));
@@ -23,7 +23,7 @@ INLINE vec w_get(enum pw_store store, const char *w, vec scale)
 struct ahead { const char *at; int lines; };
 
 /* mr rows of y by the first `cols` columns of a panel. */
-INLINE void packed_tile(enum pw_store store, int mr, int cols, int k, const float *x, ptrdiff_t ldx, const char *w,
+INLINE void packed_tile(enum pw_form store, int mr, int cols, int k, const float *x, ptrdiff_t ldx, const char *w,
                         const float *scale, float *y, ptrdiff_t ldy, bool add, struct ahead ahead)
 {
     vec acc[TALL][PARTS], s[PARTS];
@@ -87,7 +87,7 @@ static int height(int left)
 }
 
 /* All rows by one slice of a panel. Tiles take turns in asking for `next`. */
-static void slice_by_rows(enum pw_store store, int rows, int cols, int k, const float *x, ptrdiff_t ldx, const char *w,
+static void slice_by_rows(enum pw_form store, int rows, int cols, int k, const float *x, ptrdiff_t ldx, const char *w,
                           const float *scale, float *y, ptrdiff_t ldy, bool add, struct ahead next)
 {
     int share = (next.lines + 1) / 2 < SLICE ? (next.lines + 1) / 2 : SLICE;
@@ -101,7 +101,7 @@ static void slice_by_rows(enum pw_store store, int rows, int cols, int k, const 
 }
 
 /* k rows of a panel as numbers. */
-static void widen_panel(enum pw_store store, int k, const char *w, const float *scale, float *out)
+static void widen_panel(enum pw_form store, int k, const char *w, const float *scale, float *out)
 {
     if (store == PW_AS_BF16)
         for (int i = 0; i < k * PW_PANEL; i += VW)

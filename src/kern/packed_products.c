@@ -28,7 +28,7 @@ static int least(int a, int b)
 static void run_part(const struct pw_exec *x, const struct pw_packed_product *p, int row, int col)
 {
     struct pw_weights w = p->w;
-    w.at = (const char *)w.at + (ptrdiff_t)col * p->k * pw_store_size(w.store);
+    w.at = (const char *)w.at + (ptrdiff_t)col * p->k * pw_form_size(w.store);
     w.scale = w.scale != NULL ? w.scale + col : NULL;
     x->kern->linear(least(ITEM_ROWS, p->rows - row), least(item_columns(p), p->n - col), p->k,
                     p->in + (ptrdiff_t)row * p->k, p->k, w, p->out + (ptrdiff_t)row * p->n + col, p->n, p->add);

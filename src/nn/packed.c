@@ -33,7 +33,7 @@ static void *take_pages(size_t size)
     return at;
 }
 
-static pwy_status take_packed(enum pw_store store, int64_t groups, int64_t k, int64_t n, struct pw_packed *out)
+static pwy_status take_packed(enum pw_form store, int64_t groups, int64_t k, int64_t n, struct pw_packed *out)
 {
     struct pw_packed made = { .store = store, .own = take_pages((size_t)(groups * pw_packed_size(store, k, n))) };
     PW_NEED(made.own);
@@ -54,7 +54,7 @@ static void fill_group(struct pw_packed *out, int64_t group, int64_t k, int64_t 
             out->own_scale != NULL ? out->own_scale + group * pw_packed_width(n) : NULL);
 }
 
-pwy_status pw_packed_turned(enum pw_store store, int64_t k, int64_t n, const real *w, struct pw_packed *out)
+pwy_status pw_packed_turned(enum pw_form store, int64_t k, int64_t n, const real *w, struct pw_packed *out)
 {
     PW_TRY(take_packed(store, 1, k, n, out));
     fill_group(out, 0, k, n, w, true);
@@ -68,7 +68,7 @@ void pw_packed_free(struct pw_packed *packed)
     *packed = (struct pw_packed){ 0 };
 }
 
-pwy_status pw_param_pack(struct pw_param *p, enum pw_store store)
+pwy_status pw_param_pack(struct pw_param *p, enum pw_form store)
 {
     struct pw_pack_shape s = shape_of(p);
     if (p->rank < 2 || p->rank > 3)

@@ -25,7 +25,7 @@ struct pw_slice {
 };
 
 /* Matrices (groups, k, n) packed (kern.h), a group behind the other; at NULL: none. */
-struct pw_packed { enum pw_store store; const void *at; const real *scale; void *own; real *own_scale; };
+struct pw_packed { enum pw_form store; const void *at; const real *scale; void *own; real *own_scale; };
 
 struct pw_param {
     char *name;                         /* "trunk.0.attn.qkv", "task.spam.head.w" */
@@ -87,10 +87,10 @@ struct pw_params_bytes pw_params_bytes(const struct pw_params *set);
 /* Frees the weights that are the set's own: others take their place. */
 void pw_param_drop(struct pw_param *p);
 /* packed.c: w (n, k), turned, packed as (k, n) into memory of its own. */
-pwy_status pw_packed_turned(enum pw_store store, int64_t k, int64_t n, const real *w, struct pw_packed *out);
+pwy_status pw_packed_turned(enum pw_form store, int64_t k, int64_t n, const real *w, struct pw_packed *out);
 void pw_packed_free(struct pw_packed *packed);
 /* Packs the weights of a matrix (k, n), or of matrices (group, k, n), and lets go of them as they were. */
-pwy_status pw_param_pack(struct pw_param *p, enum pw_store store);
+pwy_status pw_param_pack(struct pw_param *p, enum pw_form store);
 /* Whether a parameter of that name is packed: the matrices of the trunk, but for the routers. */
 bool pw_packs(const char *name);
 struct pw_weights pw_param_packed(const struct pw_param *p, int64_t group);

@@ -23,7 +23,7 @@ static const struct pw_option bench_table[] = {
 struct bench {
     const char *what; struct bench_options o;
     struct pw_params *params; struct pw_trunk *trunk; struct pw_param *embed; struct pw_packed vocab;
-    enum pw_store store;
+    enum pw_form store;
     struct pw_adamw adamw; struct pw_pool *pool; struct pw_exec x; struct pw_gemm_trace *trace;
     int rows; int32_t *off, *prefix, *id, *target;
     real *weight; double *loss;
@@ -56,7 +56,7 @@ static pwy_status read_store(struct bench *b)
 {
     static const char *const names[] = {[PW_AS_REAL] = "f32", [PW_AS_BF16] = "bf16", [PW_AS_I8] = "i8"};
     for (int i = 0; i < 3; i++)
-        if (strcmp(dtype_of(&b->o), names[i]) == 0) b->store = (enum pw_store)i;
+        if (strcmp(dtype_of(&b->o), names[i]) == 0) b->store = (enum pw_form)i;
     if (strcmp(dtype_of(&b->o), names[b->store]) == 0) return PWY_OK;
     return pw_fail(PWY_E_ARGUMENT, "bench: dtype '%s'; f32, bf16 and i8 would be right", b->o.dtype);
 }

@@ -2,7 +2,7 @@
 #include <string.h>
 #include "kern/kern.h"
 
-int pw_store_size(enum pw_store store)
+int pw_form_size(enum pw_form store)
 {
     return store == PW_AS_BF16 ? 2 : store == PW_AS_I8 ? 1 : (int)sizeof(real);
 }
@@ -12,9 +12,9 @@ int64_t pw_packed_width(int64_t n)
     return (n + PW_PANEL - 1) / PW_PANEL * PW_PANEL;
 }
 
-int64_t pw_packed_size(enum pw_store store, int64_t k, int64_t n)
+int64_t pw_packed_size(enum pw_form store, int64_t k, int64_t n)
 {
-    return k * pw_packed_width(n) * pw_store_size(store);
+    return k * pw_packed_width(n) * pw_form_size(store);
 }
 
 /* To the nearest, ties to even; a NaN stays one. */
@@ -42,7 +42,7 @@ static int8_t to_i8(real w, real scale)
     return (int8_t)(q < 0 ? q - (real)0.5 : q + (real)0.5);
 }
 
-struct packing { enum pw_store store; int64_t k, n; const real *w; bool turned; };
+struct packing { enum pw_form store; int64_t k, n; const real *w; bool turned; };
 
 static real weight(const struct packing *m, int64_t p, int64_t j)
 {
@@ -59,7 +59,7 @@ static real column_scale(const struct packing *m, int64_t j)
     return most / 127;
 }
 
-static void put(enum pw_store store, real w, real scale, void *out, int64_t at)
+static void put(enum pw_form store, real w, real scale, void *out, int64_t at)
 {
     if (store == PW_AS_BF16)
         ((uint16_t *)out)[at] = to_bf16(w);
@@ -69,7 +69,7 @@ static void put(enum pw_store store, real w, real scale, void *out, int64_t at)
         ((real *)out)[at] = w;
 }
 
-void pw_pack(enum pw_store store, int64_t k, int64_t n, const real *w, bool turned, void *out, real *scale)
+void pw_pack(enum pw_form store, int64_t k, int64_t n, const real *w, bool turned, void *out, real *scale)
 {
     struct packing m = { store, k, n, w, turned };
     for (int64_t first = 0, at = 0; first < n; first += PW_PANEL) {
