@@ -229,6 +229,39 @@ START_TEST(idf_is_fitted)
 }
 END_TEST
 
+/* Of two labels, each with a word of its own and many in common, few features keep the two words. */
+static pwy_status telling_row(void *arg, int64_t i, const struct pw_value **value, struct pw_goal *goal)
+{
+    static const char *const texts[] = { "one and all of us said alpha to them", "one and all of us said omega to them" };
+    struct pw_value *store = arg;
+    *store = text_value(texts[i % 2]);
+    *value = store;
+    goal->label = (int)(i % 2);
+    return PWY_OK;
+}
+
+START_TEST(few_features_are_those_that_tell)
+{
+    struct rig rig, all;
+    struct pw_value store;
+    struct pw_fit fit = { .arg = &store, .n_train = 8, .row = telling_row, .kind = "classify", .outputs = 2 };
+    rig_open(&rig, &pw_sense_text, "{features: 16}");
+    rig_open(&all, &pw_sense_text, NULL);
+    ck_assert_int_eq(rig.s.wide_rows, 16);
+    ck_assert_int_eq(rig.s.ops->fit(&rig.s, &fit), PWY_OK);
+    struct pw_encoded common = encode(&rig, text_value("one and all of us")), alpha = encode(&rig, text_value("alpha")),
+                      omega = encode(&rig, text_value("omega")), whole = encode(&all, text_value("alpha"));
+    ck_assert_int_eq(common.n_wide, 0);
+    ck_assert(alpha.n_wide > 0 && alpha.n_wide < whole.n_wide && omega.n_wide > 0);
+    ck_assert_int_eq(shared(&alpha, &omega), 0);
+    double square = 0;
+    for (int64_t i = 0; i < alpha.n_wide; i++) square += (double)(alpha.wide_value[i] * alpha.wide_value[i]);
+    ck_assert(square > .9 && square < 2.1);
+    rig_close(&rig);
+    rig_close(&all);
+}
+END_TEST
+
 START_TEST(logarithm)
 {
     for (double x = 1e-3; x < 1e9; x *= 1.37)
@@ -295,7 +328,7 @@ static Suite *suite(void)
 {
     const TTest *const tests[] = {
         text_is_deterministic, text_norms, text_case_and_blanks, text_without_blanks, text_settings, bad_values,
-        text_needs_a_tokenizer, idf_is_fitted, logarithm, text_of_any_length, bytes_features, table_of_senses
+        text_needs_a_tokenizer, idf_is_fitted, few_features_are_those_that_tell, logarithm, text_of_any_length, bytes_features, table_of_senses
     };
     Suite *s = suite_create("sense_text");
     TCase *c = tcase_create("sense_text");

@@ -13,13 +13,16 @@ enum { FIT_ROWS = 200000 };             /* texts that idf is counted over, at mo
 struct text {
     int64_t tokens;                     /* rows in the trunk at most */
     bool grams;                         /* the wide path */
+    int64_t features;                   /* of its rows, how many it has: those that tell most about the label */
     struct pw_param *embed;             /* (vocab, d), shared by all texts */
-    struct pw_param *idf;               /* (PW_GRAM_ROWS) */
+    struct pw_param *idf;               /* (features) */
+    struct pw_param *rows;              /* (features) the grams' rows that were chosen, ascending; NULL: all of them */
 };
 
 static const struct pw_option settings[] = {
     { "tokens", PW_OPT_INT, offsetof(struct text, tokens), 1, PW_MAX_TOKENS },
     { "grams", PW_OPT_FLAG, offsetof(struct text, grams), 0, 0 },
+    { "features", PW_OPT_INT, offsetof(struct text, features), 16, PW_GRAM_ROWS },
     { 0 }
 };
 
@@ -29,13 +32,14 @@ static pwy_status text_open(struct pw_sense *s, const struct pw_node *node)
     PW_NEED(t);
     t->tokens = 40;
     t->grams = true;
+    t->features = PW_GRAM_ROWS;
     pwy_status status = pw_sense_options(node, "text", settings, t);
     if (status != PWY_OK) {
         free(t);
         return status;
     }
     s->state = t;
-    s->wide_rows = t->grams ? PW_GRAM_ROWS : 0;
+    s->wide_rows = t->grams ? t->features : 0;
     return PWY_OK;
 }
 
@@ -45,10 +49,13 @@ static void text_close(struct pw_sense *s)
     s->state = NULL;
 }
 
-static pwy_status declare_idf(struct pw_sense *s)
+static pwy_status declare_grams(struct pw_sense *s)
 {
     struct text *t = s->state;
-    return pw_param_declare(s->params, PW_CONST, PW_ONES, 0, 1, PW_SHAPE(PW_GRAM_ROWS), &t->idf, "%s.idf", s->own);
+    PW_TRY(pw_param_declare(s->params, PW_CONST, PW_ONES, 0, 1, PW_SHAPE(t->features), &t->idf, "%s.idf", s->own));
+    if (t->features == PW_GRAM_ROWS)
+        return PWY_OK;
+    return pw_param_declare(s->params, PW_CONST, PW_ZEROS, 0, 1, PW_SHAPE(t->features), &t->rows, "%s.rows", s->own);
 }
 
 pwy_status pw_text_embedding(struct pw_params *params, pwy_tokenizer *tok, int d, struct pw_param **out)
@@ -62,11 +69,20 @@ static pwy_status text_declare(struct pw_sense *s)
 {
     struct text *t = s->state;
     PW_TRY(pw_text_embedding(s->params, s->tok, s->d, &t->embed));
-    return t->grams ? declare_idf(s) : PWY_OK;
+    return t->grams ? declare_grams(s) : PWY_OK;
 }
 
-/* Adds 1 to df (PW_GRAM_ROWS) for each row that the text has a gram in. */
-static pwy_status count_text(const struct pw_value *value, uint32_t *df)
+/* How many texts have a gram in each row, of all labels and of each; texts without a label count under label 0. */
+struct counts { uint32_t *df, *of_label; int64_t *texts; int labels; int64_t n; };     /* (rows), (rows, labels), (labels) */
+
+static void count_row(struct counts *c, uint32_t row, int label)
+{
+    c->df[row]++;
+    if (c->of_label != NULL)
+        c->of_label[(size_t)row * c->labels + label]++;
+}
+
+static pwy_status count_text(const struct pw_value *value, int label, struct counts *c)
 {
     struct pw_tally tally = { 0 };
     pwy_status status = pw_grams(value->text, value->len, &tally);
@@ -74,13 +90,13 @@ static pwy_status count_text(const struct pw_value *value, uint32_t *df)
         status = pw_tally_sort(&tally);
     for (int64_t i = 0; i < tally.n && status == PWY_OK; i++)
         if (i == 0 || pw_tally_key(tally.slot[i]) >> 1 != pw_tally_key(tally.slot[i - 1]) >> 1)
-            df[pw_tally_key(tally.slot[i]) >> 1]++;
+            count_row(c, pw_tally_key(tally.slot[i]) >> 1, label);
     pw_tally_free(&tally);
     return status;
 }
 
 /* Counts at most FIT_ROWS texts, evenly spread over the training rows. */
-static pwy_status count_texts(const struct pw_fit *rows, uint32_t *df, int64_t *n)
+static pwy_status count_texts(const struct pw_fit *rows, struct counts *c)
 {
     int64_t sample = rows->n_train < FIT_ROWS ? rows->n_train : FIT_ROWS;
     for (int64_t i = 0; i < sample; i++) {
@@ -90,25 +106,82 @@ static pwy_status count_texts(const struct pw_fit *rows, uint32_t *df, int64_t *
         PW_TRY(rows->row(rows->arg, row, &value, &goal));
         if (value == NULL || value->type != PW_VALUE_TEXT)
             continue;
-        PW_TRY(count_text(value, df));
-        ++*n;
+        int label = goal.label >= 0 && goal.label < c->labels ? goal.label : 0;
+        PW_TRY(count_text(value, label, c));
+        c->texts[label]++;
+        c->n++;
     }
     return PWY_OK;
+}
+
+/* What a row tells about the label: chi-squared over the labels (Yang and Pedersen 1997); with one label, how often it
+   is met. */
+static double tells(const struct counts *c, int row)
+{
+    double sum = 0, df = c->df[row];
+    if (c->labels < 2 || df == 0)
+        return df;
+    for (int l = 0; l < c->labels; l++) {
+        double expected = df * (double)c->texts[l] / (double)c->n, seen = c->of_label[(size_t)row * c->labels + l];
+        sum += expected > 0 ? (seen - expected) * (seen - expected) / expected : 0;
+    }
+    return sum;
+}
+
+struct told { double much; int32_t row; };
+
+static int most_first(const void *a, const void *b)
+{
+    const struct told *x = a, *y = b;
+    return x->much != y->much ? (x->much < y->much ? 1 : -1) : x->row - y->row;
+}
+
+static int by_row(const void *a, const void *b)
+{
+    return ((const struct told *)a)->row - ((const struct told *)b)->row;
+}
+
+/* The rows that tell most, ascending, and each one's idf. */
+static pwy_status choose_rows(struct text *t, const struct counts *c)
+{
+    struct told *told = pw_calloc(PW_GRAM_ROWS, sizeof *told);
+    PW_NEED(told);
+    for (int i = 0; i < PW_GRAM_ROWS; i++)
+        told[i] = (struct told){ t->rows != NULL ? tells(c, i) : 0, i };
+    if (t->rows != NULL) {
+        qsort(told, PW_GRAM_ROWS, sizeof *told, most_first);
+        qsort(told, (size_t)t->features, sizeof *told, by_row);
+    }
+    for (int64_t i = 0; i < t->features; i++) {
+        t->idf->w[i] = (real)(1 + pw_ln((1.0 + (double)c->n) / (1.0 + c->df[told[i].row])));
+        if (t->rows != NULL)
+            t->rows->w[i] = (real)told[i].row;
+    }
+    free(told);
+    return PWY_OK;
+}
+
+static pwy_status fit_grams(struct text *t, const struct pw_fit *rows, struct counts *c)
+{
+    PW_NEED(c->df = pw_calloc(PW_GRAM_ROWS, sizeof *c->df));
+    PW_NEED(c->texts = pw_calloc((size_t)c->labels, sizeof *c->texts));
+    if (t->rows != NULL && c->labels > 1)
+        PW_NEED(c->of_label = pw_calloc((size_t)PW_GRAM_ROWS * (size_t)c->labels, sizeof *c->of_label));
+    PW_TRY(count_texts(rows, c));
+    return choose_rows(t, c);
 }
 
 static pwy_status text_fit(struct pw_sense *s, const struct pw_fit *rows)
 {
     struct text *t = s->state;
-    int64_t n = 0;
+    struct counts c = { .labels = strcmp(rows->kind, "classify") == 0 && rows->outputs > 1 ? rows->outputs : 1 };
     if (!t->grams)
         return PWY_OK;
-    PW_TRY(declare_idf(s));
-    uint32_t *df = pw_calloc(PW_GRAM_ROWS, sizeof *df);
-    PW_NEED(df);
-    pwy_status status = count_texts(rows, df, &n);
-    for (int i = 0; i < PW_GRAM_ROWS && status == PWY_OK; i++)
-        t->idf->w[i] = (real)(1 + pw_ln((1.0 + n) / (1.0 + df[i])));
-    free(df);
+    PW_TRY(declare_grams(s));
+    pwy_status status = fit_grams(t, rows, &c);
+    free(c.df);
+    free(c.of_label);
+    free(c.texts);
     return status;
 }
 
@@ -124,30 +197,47 @@ static pwy_status nothing_to_load(struct pw_sense *s, const struct pw_node *from
     return PWY_OK;
 }
 
+/* Which of the features a gram's row is, looked for from *from on: the grams ascend, and so do the features. -1: none. */
+static int32_t feature_of(const struct text *t, uint32_t row, int64_t *from)
+{
+    if (t->rows == NULL)
+        return (int32_t)row;
+    while (*from < t->features && t->rows->w[*from] < (real)row)
+        ++*from;
+    return *from < t->features && t->rows->w[*from] == (real)row ? (int32_t)*from : -1;
+}
+
 /* Sublinear count times idf. */
-static double weight(const struct text *t, uint64_t entry)
+static double weight(const struct text *t, uint64_t entry, int32_t feature)
 {
     uint32_t count = pw_tally_count(entry);
-    return (count > 1 ? 1 + pw_ln(count) : 1) * (double)t->idf->w[pw_tally_key(entry) >> 1];
+    return (count > 1 ? 1 + pw_ln(count) : 1) * (double)t->idf->w[feature];
 }
 
 /* The two kinds of grams each to length 1, then added where they share a row. */
 static void fill_wide(const struct text *t, const struct pw_tally *tally, struct pw_encoded *out)
 {
     double square[2] = { 0, 0 };
-    for (int64_t i = 0; i < tally->n; i++) {
-        double w = weight(t, tally->slot[i]);
-        square[pw_tally_key(tally->slot[i]) & 1] += w * w;
-    }
-    double scale[2] = { square[0] > 0 ? 1 / sqrt(square[0]) : 0, square[1] > 0 ? 1 / sqrt(square[1]) : 0 };
+    int64_t from = 0;
     for (int64_t i = 0; i < tally->n; i++) {
         uint32_t key = pw_tally_key(tally->slot[i]);
-        real value = (real)(weight(t, tally->slot[i]) * scale[key & 1]);
-        if (out->n_wide > 0 && out->wide_index[out->n_wide - 1] == (int32_t)(key >> 1)) {
+        int32_t feature = feature_of(t, key >> 1, &from);
+        double w = feature < 0 ? 0 : weight(t, tally->slot[i], feature);
+        square[key & 1] += w * w;
+    }
+    double scale[2] = { square[0] > 0 ? 1 / sqrt(square[0]) : 0, square[1] > 0 ? 1 / sqrt(square[1]) : 0 };
+    from = 0;
+    for (int64_t i = 0; i < tally->n; i++) {
+        uint32_t key = pw_tally_key(tally->slot[i]);
+        int32_t feature = feature_of(t, key >> 1, &from);
+        if (feature < 0)
+            continue;
+        real value = (real)(weight(t, tally->slot[i], feature) * scale[key & 1]);
+        if (out->n_wide > 0 && out->wide_index[out->n_wide - 1] == feature) {
             out->wide_value[out->n_wide - 1] += value;
             continue;
         }
-        out->wide_index[out->n_wide] = (int32_t)(key >> 1);
+        out->wide_index[out->n_wide] = feature;
         out->wide_value[out->n_wide++] = value;
     }
 }
