@@ -41,7 +41,7 @@ static struct pw_tensor text_tensor(char *name, const char *text)
 
 static struct pw_tensor load_tensor(const pwy_model *m, int layer, char *name)
 {
-    int64_t n = m->shape.experts;
+    int64_t n = pw_trunk_experts(m->trunk, layer);
     return (struct pw_tensor){.name = name, .dtype = PW_F64, .rank = 1, .shape = {n}, .data = pw_trunk_load(m->trunk,
         layer),
                               .bytes = (size_t)n * sizeof(double)};
@@ -239,7 +239,7 @@ static void read_loads(pwy_model *m, const struct pw_tensors *tensors)
         snprintf(name, sizeof name, "trunk.%d.load", i);
         const struct pw_tensor *t = pw_tensors_find(tensors, name);
         double *load = pw_trunk_load(m->trunk, i);
-        if (t != NULL && load != NULL && t->dtype == PW_F64 && t->bytes == (size_t)m->shape.experts * sizeof(double))
+        if (t != NULL && load != NULL && t->dtype == PW_F64 && t->bytes == (size_t)pw_trunk_experts(m->trunk, i) * sizeof(double))
             memcpy(load, t->data, t->bytes);
     }
 }

@@ -78,7 +78,7 @@ static pwy_status layer_fields(const pwy_model *m, int layer, struct pw_node *li
     PW_TRY(pw_node_put_text(line, "kind", "layer"));
     PW_TRY(pw_node_put_number(line, "layer", layer));
     PW_TRY(pw_node_put_new(line, "load", PW_LIST, &list));
-    for (int e = 0; load != NULL && e < m->shape.experts; e++) PW_TRY(pw_node_add_number(list, load[e]));
+    for (int e = 0; load != NULL && e < pw_trunk_experts(m->trunk, layer); e++) PW_TRY(pw_node_add_number(list, load[e]));
     return PWY_OK;
 }
 

@@ -11,7 +11,8 @@ struct pw_block {
     struct pw_router_config router;
     /* gate NULL: dense; norm2 NULL: parallel */
     struct pw_param *norm1, *qkv, *out, *norm2, *gate, *w13, *w2, *shared13, *shared2;
-    double *load;                       /* (E): borrowed from the trunk; NULL: dense */
+    double *load;                       /* (router.experts); NULL: dense. Experts that grew come behind */
+    const int32_t *routed;              /* (c->experts): the trunk's */
     char drop_attention[32], drop_ffn[32];
 };
 

@@ -58,6 +58,16 @@ int64_t pw_cache_len(const struct pw_cache *c);
    (prefix > 0: the first `prefix` rows of an empty cache see each other). out (n, d). Past capacity: PWY_E_LIMIT. */
 pwy_status pw_trunk_feed(struct pw_trunk *t, struct pw_exec *x, struct pw_cache *c, int n, int prefix, const real *in,
                          real *out, struct pw_routes **routes);
-/* The running load of a layer's router (experts), for checkpoints and the record; NULL for a dense trunk. */
+/* The running load of a layer's experts, for checkpoints and the record; NULL for a dense trunk. */
 double *pw_trunk_load(struct pw_trunk *t, int layer);
+/* How many experts a layer has: those that the router knows (config.experts), and behind them those that grew, which
+   only pathways reach. */
+int pw_trunk_experts(const struct pw_trunk *t, int layer);
+/* n more, zeros. While nothing else uses the trunk. */
+pwy_status pw_trunk_grow(struct pw_trunk *t, int layer, int n);
+/* The trunk's own parameters that a pathway begins as copies of. norm2 NULL: parallel. */
+const struct pw_param *pw_trunk_router(const struct pw_trunk *t, int layer);
+void pw_trunk_norms(const struct pw_trunk *t, int layer, const struct pw_param **norm1, const struct pw_param **norm2);
+const struct pw_param *pw_trunk_norm(const struct pw_trunk *t);
+void pw_trunk_expert_params(const struct pw_trunk *t, int layer, struct pw_param **w13, struct pw_param **w2);
 #endif

@@ -3,6 +3,7 @@
 #include "route/rows.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct pw_trunk_keep {
     struct pw_block_keep *block;        /* [layers] */
@@ -100,9 +101,19 @@ static void group(struct pw_param *p, const struct pw_trunk_config *c)
     p->lr_scale = (real)c->expert_lr;
 }
 
+/* A layer of a model that grew has more experts than its router knows. */
+static int experts_of(const struct pw_trunk_config *c, const struct pw_params *set, int layer)
+{
+    char name[64];
+    snprintf(name, sizeof name, "trunk.%d.experts.w13", layer);
+    const struct pw_param *there = pw_params_find(set, name);
+    return there != NULL && there->rank == 3 && there->shape[0] > c->experts && there->shape[0] <= INT32_MAX
+        ? (int)there->shape[0] : c->experts;
+}
+
 static pwy_status declare_experts(struct pw_block *b, struct pw_params *set, int layer)
 {
-    int d = b->c->d, f = b->c->hidden, e = b->c->experts;
+    int d = b->c->d, f = b->c->hidden, e = experts_of(b->c, set, layer);
     PW_TRY(declare_matrix(set, layer, "router", d, e, .02, &b->gate));
     PW_TRY(pw_param_declare(set, PW_MATRIX, PW_NORMAL, 1 / sqrt(d), 3, PW_SHAPE(e, d, 2 * f), &b->w13,
                             "trunk.%d.experts.w13", layer));
@@ -110,6 +121,15 @@ static pwy_status declare_experts(struct pw_block *b, struct pw_params *set, int
                             "trunk.%d.experts.w2", layer));
     group(b->w13, b->c);
     group(b->w2, b->c);
+    return PWY_OK;
+}
+
+/* Even to begin with. */
+static pwy_status make_load(struct pw_block *b)
+{
+    b->router.experts = (int)b->w13->shape[0];
+    PW_NEED(b->load = pw_calloc((size_t)b->router.experts, sizeof *b->load));
+    for (int e = 0; e < b->c->experts; e++) b->load[e] = 1.0 / b->c->experts;
     return PWY_OK;
 }
 
@@ -122,13 +142,13 @@ static pwy_status declare_block(struct pw_trunk *t, struct pw_params *set, int l
     b->attention = (struct pw_attention){c->heads, c->kv_heads, c->d / c->heads, c->rope_base};
     b->router = c->router;
     b->router.key = (uint64_t)layer;
-    b->load = pw_trunk_load(t, layer);
     snprintf(b->drop_attention, sizeof b->drop_attention, "trunk.%d.attention", layer);
     snprintf(b->drop_ffn, sizeof b->drop_ffn, "trunk.%d.ffn", layer);
     PW_TRY(declare_attention(b, set, layer));
-    if (c->experts > 0)
+    if (c->experts > 0) {
         PW_TRY(declare_experts(b, set, layer));
-    else
+        PW_TRY(make_load(b));
+    } else
         PW_TRY(declare_ffn(b, set, layer, "ffn", c->hidden, &b->w13, &b->w2));
     if (c->shared == 0) return PWY_OK;
     return declare_ffn(b, set, layer, "shared", c->shared * c->hidden, &b->shared13, &b->shared2);
@@ -137,10 +157,10 @@ static pwy_status declare_block(struct pw_trunk *t, struct pw_params *set, int l
 static pwy_status build(struct pw_trunk *t, struct pw_params *set)
 {
     const struct pw_trunk_config *c = &t->config;
-    size_t n = (size_t)c->layers * (size_t)c->experts;
     PW_NEED(t->block = pw_calloc((size_t)c->layers, sizeof *t->block));
-    if (n > 0) PW_NEED(t->load = pw_calloc(n, sizeof *t->load));
-    for (size_t i = 0; i < n; i++) t->load[i] = 1.0 / c->experts;
+    PW_NEED(t->routed = pw_calloc((size_t)c->experts + 1, sizeof *t->routed));
+    for (int e = 0; e < c->experts; e++) t->routed[e] = e;
+    for (int i = 0; i < c->layers; i++) t->block[i].routed = t->routed;
     for (int i = 0; i < c->layers; i++) PW_TRY(declare_block(t, set, i));
     return pw_param_declare(set, PW_VECTOR, PW_ONES, 0, 1, PW_SHAPE(c->d), &t->norm, "trunk.norm");
 }
@@ -163,8 +183,9 @@ pwy_status pw_trunk_new(const struct pw_trunk_config *c, struct pw_params *param
 void pw_trunk_free(struct pw_trunk *t)
 {
     if (t == NULL) return;
+    for (int i = 0; t->block != NULL && i < t->config.layers; i++) free(t->block[i].load);
     free(t->block);
-    free(t->load);
+    free(t->routed);
     free(t);
 }
 
@@ -175,7 +196,50 @@ const struct pw_trunk_config *pw_trunk_config(const struct pw_trunk *t)
 
 double *pw_trunk_load(struct pw_trunk *t, int layer)
 {
-    return t->load == NULL ? NULL : t->load + (size_t)layer * (size_t)t->config.experts;
+    return t->block[layer].load;
+}
+
+int pw_trunk_experts(const struct pw_trunk *t, int layer)
+{
+    return t->config.experts == 0 ? 0 : t->block[layer].router.experts;
+}
+
+pwy_status pw_trunk_grow(struct pw_trunk *t, int layer, int n)
+{
+    struct pw_block *b = &t->block[layer];
+    int e = b->router.experts;
+    double *load = pw_realloc(b->load, (size_t)(e + n), sizeof *load);
+    PW_NEED(load);
+    memset(load + e, 0, (size_t)n * sizeof *load);
+    b->load = load;
+    PW_TRY(pw_param_grow(b->w13, n));
+    PW_TRY(pw_param_grow(b->w2, n));
+    b->router.experts += n;
+    return PWY_OK;
+}
+
+/* --- what a task may begin as a copy of --- */
+
+const struct pw_param *pw_trunk_router(const struct pw_trunk *t, int layer)
+{
+    return t->block[layer].gate;
+}
+
+void pw_trunk_norms(const struct pw_trunk *t, int layer, const struct pw_param **norm1, const struct pw_param **norm2)
+{
+    *norm1 = t->block[layer].norm1;
+    *norm2 = t->block[layer].norm2;
+}
+
+const struct pw_param *pw_trunk_norm(const struct pw_trunk *t)
+{
+    return t->norm;
+}
+
+void pw_trunk_expert_params(const struct pw_trunk *t, int layer, struct pw_param **w13, struct pw_param **w2)
+{
+    *w13 = t->block[layer].w13;
+    *w2 = t->block[layer].w2;
 }
 
 /* --- a pass --- */

@@ -6,7 +6,7 @@ struct pw_trunk {
     struct pw_trunk_config config;
     struct pw_block *block;             /* [layers] */
     struct pw_param *norm;
-    double *load;                       /* (layers, E); NULL: dense */
+    int32_t *routed;                    /* (experts): the ids that the routers know */
 };
 
 /* out = the last norm of in, run by run; rstd (T) or NULL. */

@@ -43,7 +43,9 @@ static struct pw_param *router_of(const struct pw_block *b, const struct pw_run 
 static struct pw_segment segment_of(const struct pw_block *b, const struct pw_run *run)
 {
     const struct pw_way_layer *own = pw_run_layer(run, b->layer);
-    if (own == NULL || own->router == NULL) return (struct pw_segment){.rows = run->rows, .n = b->c->experts};
+    if (own == NULL || own->router == NULL)
+        return (struct pw_segment){.rows = run->rows, .n = b->c->experts,
+                                   .expert = b->c->experts < b->router.experts ? b->routed : NULL};
     return (struct pw_segment){.rows = run->rows, .n = own->n, .expert = own->expert};
 }
 
