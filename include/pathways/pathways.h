@@ -23,6 +23,7 @@
 #include <pathways/router.h>
 #include <pathways/model.h>
 #include <pathways/trainer.h>
+#include <pathways/pathway.h>
 #include <pathways/session.h>
 #include <pathways/recipe.h>
 #include <pathways/closure.h>

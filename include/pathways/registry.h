@@ -42,6 +42,8 @@ PWY_API void pwy_registry_free(pwy_registry *registry);   /**< Lets go; NULL all
 PWY_API pwy_status pwy_registry_add(pwy_registry *registry, const char *name, pwy_task_kind kind, pwy_task **task);
 /** PWY_E_NOT_FOUND names the nearest. @since 0.1 */
 PWY_API pwy_status pwy_registry_find(const pwy_registry *registry, const char *name, pwy_task **task);
+/** Adds a task of another registry, as it is, with its sources. PWY_E_EXISTS: the name is taken. @since 0.1 */
+PWY_API pwy_status pwy_registry_copy_task(pwy_registry *registry, const pwy_task *task);
 PWY_API int64_t pwy_registry_count(const pwy_registry *registry);   /**< Tasks. @since 0.1 */
 /** NULL out of range, or where the file it comes from is damaged there: pwy_error_message says how. @since 0.1 */
 PWY_API pwy_task *pwy_registry_at(const pwy_registry *registry, int64_t index);

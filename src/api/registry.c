@@ -49,6 +49,14 @@ pwy_status pwy_registry_find(const pwy_registry *registry, const char *name, pwy
     return pw_registry_find(registry, name, task);
 }
 
+pwy_status pwy_registry_copy_task(pwy_registry *registry, const pwy_task *task)
+{
+    pwy_task *copy;
+    PW_GIVEN(registry);
+    PW_GIVEN(task);
+    return pw_registry_adopt(registry, task->registry, task->index, &copy);
+}
+
 int64_t pwy_registry_count(const pwy_registry *registry)
 {
     return registry != NULL ? registry->n : 0;

@@ -42,6 +42,7 @@ static pwy_status read_shape(const struct pw_node *options, int n_tasks, struct 
 
 /* --- the tokenizer's texts: rows of every task with text, permuted, up to a number of bytes each --- */
 
+/* of the tasks from `first` on */
 struct texts { pwy_model *m; pwy_example *ex; int task; int64_t row, bytes; };
 
 static bool has_text(const struct pwy_task *t)
@@ -86,12 +87,12 @@ static pwy_status next_text(void *arg, int64_t i, const char **text, int64_t *le
     return PWY_OK;
 }
 
-static pwy_status build_tokenizer(pwy_model *m)
+static pwy_status build_tokenizer(pwy_model *m, int first)
 {
-    struct texts in = {.m = m};
+    struct texts in = {.m = m, .task = first};
     bool any = false;
     pwy_status status;
-    for (int i = 0; i < m->registry->n; i++) any = any || has_text(pw_registry_at(m->registry, i));
+    for (int i = first; i < m->registry->n; i++) any = any || has_text(pw_registry_at(m->registry, i));
     if (!any) return PWY_OK;
     pw_log(m->ctx, PWY_LOG_INFO, "looking through the data: texts, for the tokenizer");
     if (m->shape.vocab == 257) return pw_tok_bytes(&m->tok);
@@ -157,21 +158,21 @@ static pwy_status fit_net(pwy_model *m, struct pw_net *net, struct pw_pool *pool
 }
 
 /* On the context's threads: what is fitted does not depend on their number. */
-static pwy_status fit_nets(pwy_model *m)
+static pwy_status fit_nets(pwy_model *m, int first)
 {
     struct pw_pool *pool = NULL;
     pwy_status status = PWY_OK;
     if (m->ctx->threads > 1) PW_TRY(pw_pool_new(m->ctx->threads, &pool));
-    for (int i = 0; status == PWY_OK && i < m->registry->n; i++)
+    for (int i = first; status == PWY_OK && i < m->registry->n; i++)
         if (!pw_streams(pw_net_at(m, i))) status = fit_net(m, pw_net_at(m, i), pool);
     pw_pool_free(pool);
     return status;
 }
 
-static pwy_status fit_targets(pwy_registry *r)
+static pwy_status fit_targets(pwy_registry *r, int first)
 {
-    if (r->n == 0) return pw_fail(PWY_E_STATE, "the registry has no task");
-    for (int i = 0; i < r->n; i++) {
+    if (r->n == first) return pw_fail(PWY_E_STATE, "the registry has no task");
+    for (int i = first; i < r->n; i++) {
         struct pwy_task *t = pw_registry_at(r, i);
         if (t->n_parts == 0) return pw_fail(PWY_E_STATE, "task '%s' has no part; pwy_task_add_part adds one", t->name);
         if (t->source[PWY_TRAIN] == NULL || t->source[PWY_TRAIN]->n == 0)
@@ -185,13 +186,61 @@ static pwy_status fit_targets(pwy_registry *r)
 static pwy_status build_into(pwy_model *m, const struct pw_node *options)
 {
     PW_TRY(read_shape(options, m->registry->n, &m->shape));
-    PW_TRY(fit_targets(m->registry));
-    PW_TRY(build_tokenizer(m));
+    PW_TRY(fit_targets(m->registry, 0));
+    PW_TRY(build_tokenizer(m, 0));
     PW_NEED(m->params = pw_params_new((uint64_t)m->shape.seed));
     PW_TRY(pw_nets_make(m));
-    PW_TRY(pw_nets_fit_open(m));
-    PW_TRY(fit_nets(m));
+    PW_TRY(pw_nets_fit_open(m, 0));
+    PW_TRY(fit_nets(m, 0));
     return pw_model_declare(m);
+}
+
+/* --- more tasks for a model that is there --- */
+
+/* A table of all grams would be most of what a text task has of its own: it keeps those that tell most. */
+static pwy_status limit_text(const pwy_model *m, struct pwy_task *t, int64_t numbers)
+{
+    int64_t wide = t->head->reads_out ? t->head->outputs(t) + 2 : 1, most = numbers / wide;
+    for (int p = 0; p < t->n_parts; p++) {
+        struct pw_task_part *part = &t->parts[p];
+        if (strcmp(part->sense, "text") != 0 || pw_node_get(part->options, "features") != NULL) continue;
+        if (part->options == NULL) PW_NEED(part->options = pw_node_new(PW_MAP));
+        PW_TRY(pw_node_put_int(part->options, "features", most < 256 ? 256 : most > 16384 ? 16384 : most));
+    }
+    (void)m;
+    return PWY_OK;
+}
+
+/* Six tenths of a tenth of what a model of the task's own would have. */
+static int64_t usual_wide(const pwy_model *m, const struct pwy_task *t)
+{
+    int64_t all = m->trunk_fixed + m->shape.layers * m->shape.experts * m->expert_size, c = 1;
+    if (t->head->reads_out) c = t->head->outputs(t);
+    return (all + (m->embed == NULL ? 0 : m->embed->n) + 65536 * (c + 1)) * 6 / 100;
+}
+
+static pwy_status extend(pwy_model *m, int first)
+{
+    bool had_text = m->tok != NULL;
+    PW_TRY(fit_targets(m->registry, first));
+    for (int i = first; i < m->registry->n; i++) {
+        struct pwy_task *t = pw_registry_at(m->registry, i);
+        PW_TRY(limit_text(m, t, usual_wide(m, t)));
+    }
+    if (!had_text) PW_TRY(build_tokenizer(m, first));
+    if (!had_text && m->tok != NULL) PW_TRY(pw_model_declare_text(m));
+    PW_TRY(pw_nets_extend(m));
+    PW_TRY(pw_nets_fit_open(m, first));
+    PW_TRY(fit_nets(m, first));
+    return pw_nets_declare(m, first);
+}
+
+pwy_status pw_model_extend(pwy_model *m, int first)
+{
+    m->params->closed = false;
+    pwy_status status = extend(m, first);
+    m->params->closed = true;
+    return status;
 }
 
 pwy_status pw_model_build(pwy_registry *registry, const struct pw_node *options, pwy_model **out)

@@ -30,14 +30,17 @@ static void count_parameters(pwy_model *m)
     }
 }
 
+pwy_status pw_model_declare_text(pwy_model *m)
+{
+    m->shape.vocab = pw_tok_vocab(m->tok);
+    return pw_text_embedding(m->params, m->tok, (int)m->shape.d, &m->embed);
+}
+
 pwy_status pw_model_declare(pwy_model *m)
 {
     PW_TRY(declare_trunk(m));
-    if (m->tok != NULL) {
-        m->shape.vocab = pw_tok_vocab(m->tok);
-        PW_TRY(pw_text_embedding(m->params, m->tok, (int)m->shape.d, &m->embed));
-    }
-    PW_TRY(pw_nets_declare(m));
+    if (m->tok != NULL) PW_TRY(pw_model_declare_text(m));
+    PW_TRY(pw_nets_declare(m, 0));
     count_parameters(m);
     return PWY_OK;
 }
@@ -74,6 +77,7 @@ static void free_parts(pwy_model *m)
     pw_tok_release(m->tok);
     pwy_registry_free(m->registry);
     pw_node_free(m->run);
+    pw_model_release(m->parent);
     if (m->file.data != NULL) pw_map_close(&m->file);
     free(m->memory);
     pwy_context_free(m->ctx);

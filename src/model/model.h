@@ -45,6 +45,7 @@ struct pwy_model {
     struct pw_nets *nets;                           /* of every task, opened when first asked for */
     struct pw_param *embed;                         /* (vocab, d), tied to the writing head; NULL: no text */
     struct pw_mapping file; void *memory;           /* what borrowed weights lie in */
+    pwy_model *parent;                              /* or whose they are: held; NULL */
     int64_t trunk_fixed, expert_size, total;   /* parameters: of the trunk without experts, of one expert, of all */
     struct pw_node *run;                            /* how it was trained: steps, plan, seed; NULL */
 };
@@ -54,6 +55,10 @@ void pw_model_release(pwy_model *m);                                 /* NULL all
 /* Looks through the training data: targets, tokenizer, the senses' constants; then declares every parameter. Holds the
    registry's sources through its own copy. */
 pwy_status pw_model_build(pwy_registry *registry, const struct pw_node *options, pwy_model **out);
+/* Looks through the data of the tasks that were added to the registry from `first` on, and declares what they have of
+   their own, senses included; a text among them makes the tokenizer where there is none. A pathway comes after it. */
+pwy_status pw_model_extend(pwy_model *m, int first);
+pwy_status pw_model_declare_text(pwy_model *m);                      /* the embedding of its tokenizer */
 /* The same from what a file brought: registry, tokenizer and params filled in. */
 pwy_status pw_model_assemble(pwy_model *m);
 pwy_status pw_model_make(pwy_context *ctx, pwy_model **out);         /* empty, counted once */
@@ -67,12 +72,55 @@ pwy_status pw_net_open(const pwy_model *m, int64_t task, struct pw_net **out);  
 struct pw_net *pw_net_at(const pwy_model *m, int64_t task);          /* NULL: not opened yet */
 const real *pw_embed_t(const pwy_model *m);   /* (d, vocab) for writing at inference; NULL: no net that writes is open */
 pwy_status pw_nets_make(pwy_model *m);                               /* none open */
-pwy_status pw_nets_fit_open(pwy_model *m);                           /* all, their senses not fitted yet */
-pwy_status pw_nets_declare(pwy_model *m);                            /* the parameters of those that are open */
+/* From task `first` on: all, their senses not fitted yet; the parameters of those that are open. */
+pwy_status pw_nets_fit_open(pwy_model *m, int first);
+pwy_status pw_nets_declare(pwy_model *m, int first);
+void pw_net_count(const pwy_model *m, struct pw_net *net);          /* own_fixed, anew */
 void pw_nets_free(struct pw_nets *nets);
 /* What a task's senses keep: part -> map, the caller's; NULL: its net is not open, so it is as the file says. */
 pwy_status pw_senses_to_node(const pwy_model *m, int64_t task, struct pw_node **out);
 pwy_status pw_model_json(const pwy_model *m, struct pw_buf *out);    /* describe.c */
+
+/* way.c: a task's own way through the trunk is part of its settings; its net opens it. */
+pwy_status pw_net_open_way(const pwy_model *m, struct pw_net *net);
+pwy_status pw_task_set_pathway(struct pwy_task *t, const struct pw_way_plan *plan, int layers);
+
+/* overlay.c: a model over m that borrows its weights and has its tasks, sources too; what changes becomes its own.
+   copy: what m owns is copied, so that m may go on changing. */
+pwy_status pw_model_overlay(const pwy_model *m, pwy_model **out);
+pwy_status pw_model_snapshot(const pwy_model *m, pwy_model **out);
+/* Room for the nets of tasks added to the registry. */
+pwy_status pw_nets_extend(pwy_model *m);
+/* One more expert of a layer, a copy of `from`, which only pathways reach. Its number in *out. */
+pwy_status pw_model_clone_expert(pwy_model *m, int layer, int from, int *out);
+
+/* closure.c: every parameter that a task's answers read, and none else, in an order that other tasks have no part in. */
+struct pw_closure_part {
+    struct pw_param *p;
+    int expert;                         /* of an expert tensor, the one that is read; -1: all of p */
+    int place;                          /* of the expert among the task's candidates */
+    bool own;                           /* the task's, under its name */
+    const char *key;                    /* the name without the task's */
+};
+typedef pwy_status (*pw_closure_fn)(void *arg, const struct pw_closure_part *part);
+pwy_status pw_closure_walk(const pwy_model *m, const struct pw_net *net, pw_closure_fn fn, void *arg);
+bool pw_way_replaces(const struct pw_net *net, const char *name);   /* a tensor of the trunk, whose place its own takes */
+/* 256 bits over all that an answer depends on: numbers, settings, tokenizer, shape. */
+pwy_status pw_closure_digest(const pwy_model *m, const struct pw_net *net, unsigned char out[32]);
+pwy_status pw_closure_size(const pwy_model *m, const struct pw_net *net, int64_t *numbers, int64_t *own);
+
+/* seal.c. tolerance: how much of a score may be lost by leaving experts out. A new model; task NULL: all. A task that
+   was not trained is PWY_E_STATE; one that is sealed stays as it is. */
+struct pw_seal { double tolerance; };
+pwy_status pw_model_seal(const pwy_model *m, const char *task, const struct pw_seal *how, pwy_model **out);
+/* A way over the first n experts of each layer's order (NULL: of the trunk's), by copies of its router's columns. */
+pwy_status pw_way_of_few(const pwy_model *m, const int32_t *const *order, int n, struct pw_params *set,
+                         const char *prefix, struct pw_pathway **out);
+/* Gives a net the first n experts of each layer that its task uses, by a copy of the trunk's router. */
+pwy_status pw_net_give_way(pwy_model *m, struct pw_net *net, int n);
+pwy_status pw_model_lock(pwy_model *m);                              /* the closures of all sealed tasks */
+/* PWY_E_FORMAT where a sealed task's closure is not what was sealed. */
+pwy_status pw_task_check(const pwy_model *m, struct pw_net *net);
 
 /* --- a batch --- */
 struct pw_item {

@@ -110,10 +110,14 @@ static bool reads_whole(const struct pwy_model *m, const struct pw_net *net, con
     return false;
 }
 
-static void count_own(const pwy_model *m, struct pw_net *net)
+void pw_net_count(const pwy_model *m, struct pw_net *net)
 {
-    for (int i = 0; i < m->params->n; i++)
-        if (reads_whole(m, net, m->params->list[i])) net->own_fixed += m->params->list[i]->n;
+    net->own_fixed = 0;
+    for (int i = 0; i < m->params->n; i++) {
+        const struct pw_param *p = m->params->list[i];
+        if (reads_whole(m, net, p)) net->own_fixed += p->n;
+        if (starts(p->name, "trunk", 5) && pw_way_replaces(net, p->name)) net->own_fixed -= p->n;
+    }
     if (net->writes && m->embed != NULL) net->own_fixed += m->embed->n;
 }
 
@@ -174,7 +178,8 @@ static pwy_status transpose_embedding(const pwy_model *m)
 static pwy_status declare_and_count(const pwy_model *m, struct pw_net *net)
 {
     PW_TRY(declare_net(m, net));
-    count_own(m, net);
+    PW_TRY(pw_net_open_way(m, net));
+    pw_net_count(m, net);
     return net->writes ? transpose_embedding(m) : PWY_OK;
 }
 
@@ -228,15 +233,26 @@ pwy_status pw_nets_make(pwy_model *m)
     return PWY_OK;
 }
 
-pwy_status pw_nets_fit_open(pwy_model *m)
+pwy_status pw_nets_extend(pwy_model *m)
 {
-    for (int i = 0; i < m->nets->n; i++) PW_TRY(make_net(m, i, &m->nets->net[i]));
+    struct pw_nets *nets = m->nets;
+    struct pw_net **net = pw_realloc(nets->net, (size_t)m->registry->n + 1, sizeof *net);
+    PW_NEED(net);
+    for (int i = nets->n; i < m->registry->n; i++) net[i] = NULL;
+    nets->net = net;
+    nets->n = m->registry->n;
     return PWY_OK;
 }
 
-pwy_status pw_nets_declare(pwy_model *m)
+pwy_status pw_nets_fit_open(pwy_model *m, int first)
 {
-    for (int i = 0; i < m->nets->n; i++)
+    for (int i = first; i < m->nets->n; i++) PW_TRY(make_net(m, i, &m->nets->net[i]));
+    return PWY_OK;
+}
+
+pwy_status pw_nets_declare(pwy_model *m, int first)
+{
+    for (int i = first; i < m->nets->n; i++)
         if (m->nets->net[i] != NULL && declare_and_count(m, m->nets->net[i]) != PWY_OK)
             return pw_fail_task(m->nets->net[i]->task->name);
     return PWY_OK;

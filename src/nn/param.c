@@ -286,6 +286,16 @@ pwy_status pw_param_declare(struct pw_params *set, enum pw_param_kind kind, enum
 
 /* --- borrowing --- */
 
+/* Borrowed weights are read-only: what trains gets a copy. */
+static pwy_status copy_weights(real **w, int64_t n)
+{
+    real *own = pw_calloc((size_t)n + 1, sizeof *own);
+    PW_NEED(own);
+    memcpy(own, *w, (size_t)n * sizeof *own);
+    *w = own;
+    return PWY_OK;
+}
+
 static pwy_status borrow_slices(struct pw_param *p, const struct pw_param *from)
 {
     if (from->slice == NULL)
@@ -312,6 +322,51 @@ pwy_status pw_params_borrow(struct pw_params *set, const struct pw_param *from)
     return append(set, p);
 }
 
+static bool borrows(const struct pw_param *p)
+{
+    return p->mapped && p->brought == NULL && p->slice == NULL;
+}
+
+static pwy_status copy_owned(struct pw_param *p, const struct pw_param *from)
+{
+    int64_t size = pw_param_group_size(from);
+    for (int64_t e = 0; from->slice != NULL && e < from->groups; e++) {
+        if (!from->slice[e].own && from->mapped) continue;
+        PW_TRY(copy_weights(&p->slice[e].w, size));
+        p->slice[e].own = true;
+    }
+    if (from->slice != NULL || borrows(from)) return PWY_OK;
+    PW_TRY(copy_weights(&p->w, p->n));
+    p->mapped = false;
+    return PWY_OK;
+}
+
+pwy_status pw_params_copy(struct pw_params *set, const struct pw_param *from)
+{
+    PW_TRY(pw_params_borrow(set, from));
+    struct pw_param *p = set->list[set->n - 1];
+    p->kind = from->kind;
+    return copy_owned(p, from);
+}
+
+/* --- growing --- */
+
+pwy_status pw_param_grow(struct pw_param *p, int n)
+{
+    int64_t size = pw_param_group_size(p), groups = p->groups + n;
+    struct pw_slice *slice = pw_realloc(p->slice, (size_t)groups + 1, sizeof *slice);
+    PW_NEED(slice);
+    p->slice = slice;
+    for (; p->groups < groups; p->groups++) {
+        struct pw_slice *s = &slice[p->groups];
+        *s = (struct pw_slice){.own = true};
+        PW_NEED(s->w = pw_calloc((size_t)size + 1, sizeof(real)));
+        p->shape[0]++;
+        p->n += size;
+    }
+    return PWY_OK;
+}
+
 /* --- training --- */
 
 void pw_param_touch(struct pw_param *p, int64_t row)
@@ -321,16 +376,6 @@ void pw_param_touch(struct pw_param *p, int64_t row)
     int64_t size = p->n / p->groups;
     memset(p->g + row * size, 0, size * sizeof *p->g);
     p->touched[row] = 1;
-}
-
-/* Borrowed weights are read-only: what trains gets a copy. */
-static pwy_status copy_weights(real **w, int64_t n)
-{
-    real *own = pw_calloc((size_t)n + 1, sizeof *own);
-    PW_NEED(own);
-    memcpy(own, *w, (size_t)n * sizeof *own);
-    *w = own;
-    return PWY_OK;
 }
 
 static pwy_status own_slice(const struct pw_param *p, struct pw_slice *s)

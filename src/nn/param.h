@@ -73,6 +73,10 @@ pwy_status pw_params_bring(struct pw_params *set, const char *name, int rank, co
 /* A parameter by the weights of `from`, another set's, which must outlive this one: read-only here, experts by the
    slice. Locks are not taken along. */
 pwy_status pw_params_borrow(struct pw_params *set, const struct pw_param *from);
+/* The same, but what `from` owns is copied: only what `from` borrows itself must outlive this set. */
+pwy_status pw_params_copy(struct pw_params *set, const struct pw_param *from);
+/* n more experts of an expert tensor, zeros. */
+pwy_status pw_param_grow(struct pw_param *p, int n);
 void pw_param_touch(struct pw_param *p, int64_t row);       /* of a table; the first in a step zeroes its gradient */
 /* An expert's gradient is about to be added to: makes what there is not yet, its gradient and weights that may be
    written. *first: nothing was added to it in this step, g holds rubbish. Not on the pool. */

@@ -27,22 +27,23 @@ static pwy_status declare_adapter(const struct making *m, int r, struct pw_way_l
     return declare(m, PW_MATRIX, PW_ZEROS, 0, r, m->d, "adapter.down", &l->down);
 }
 
-static pwy_status check_candidates(const struct pw_trunk_config *c, int layer, int n, const int32_t *expert)
+static pwy_status check_candidates(const struct pw_trunk *t, int layer, int n, const int32_t *expert)
 {
-    if (n < c->topk)
+    int experts = pw_trunk_experts(t, layer), topk = t->config.topk;
+    if (n < topk)
         return pw_fail(PWY_E_ARGUMENT, "pathway: layer %d has %d candidate experts; topk %d needs at least as many",
-                       layer, n, c->topk);
+                       layer, n, topk);
     for (int i = 0; i < n; i++)
-        if (expert[i] < (i > 0 ? expert[i - 1] + 1 : 0) || expert[i] >= c->experts)
+        if (expert[i] < (i > 0 ? expert[i - 1] + 1 : 0) || expert[i] >= experts)
             return pw_fail(PWY_E_ARGUMENT, "pathway: layer %d has candidate expert %d at place %d; the ids must ascend "
-                           "within 0 and %d", layer, expert[i], i, c->experts - 1);
+                           "within 0 and %d", layer, expert[i], i, experts - 1);
     return PWY_OK;
 }
 
-static pwy_status take_candidates(const struct making *m, const struct pw_trunk_config *c, int n,
-                                  const int32_t *expert, struct pw_way_layer *l)
+static pwy_status take_candidates(const struct making *m, const struct pw_trunk *t, int n, const int32_t *expert,
+                                  struct pw_way_layer *l)
 {
-    PW_TRY(check_candidates(c, m->layer, n, expert));
+    PW_TRY(check_candidates(t, m->layer, n, expert));
     PW_NEED(l->expert = pw_calloc((size_t)n, sizeof *l->expert));
     memcpy(l->expert, expert, (size_t)n * sizeof *expert);
     l->n = n;
@@ -56,7 +57,7 @@ static pwy_status make_layer(const struct making *m, const struct pw_trunk *t, c
     if (plan->norms) PW_TRY(declare_norm(m, "norm1", &l->norm1));
     if (plan->norms && !c->parallel) PW_TRY(declare_norm(m, "norm2", &l->norm2));
     if (plan->expert != NULL && c->experts > 0)
-        PW_TRY(take_candidates(m, c, plan->n[m->layer], plan->expert[m->layer], l));
+        PW_TRY(take_candidates(m, t, plan->n[m->layer], plan->expert[m->layer], l));
     return plan->adapter > 0 ? declare_adapter(m, plan->adapter, l) : PWY_OK;
 }
 

@@ -97,7 +97,6 @@ static pwy_status declare_ffn(struct pw_block *b, struct pw_params *set, int lay
 
 static void group(struct pw_param *p, const struct pw_trunk_config *c)
 {
-    p->groups = c->experts;
     p->lr_scale = (real)c->expert_lr;
 }
 
@@ -114,7 +113,7 @@ static int experts_of(const struct pw_trunk_config *c, const struct pw_params *s
 static pwy_status declare_experts(struct pw_block *b, struct pw_params *set, int layer)
 {
     int d = b->c->d, f = b->c->hidden, e = experts_of(b->c, set, layer);
-    PW_TRY(declare_matrix(set, layer, "router", d, e, .02, &b->gate));
+    PW_TRY(declare_matrix(set, layer, "router", d, b->c->experts, .02, &b->gate));
     PW_TRY(pw_param_declare(set, PW_MATRIX, PW_NORMAL, 1 / sqrt(d), 3, PW_SHAPE(e, d, 2 * f), &b->w13,
                             "trunk.%d.experts.w13", layer));
     PW_TRY(pw_param_declare(set, PW_MATRIX, PW_NORMAL, output_scale(b->c) / sqrt(f), 3, PW_SHAPE(e, f, d), &b->w2,

@@ -39,6 +39,8 @@ static pwy_status copy_fitted(const struct pwy_task *from, struct pwy_task *to)
 {
     PW_TRY(copy_labels(from, to));
     if (from->digest != NULL) PW_TRY(pw_task_set_digest(to, from->digest));
+    if (from->pathway != NULL) PW_NEED(to->pathway = pw_node_copy(from->pathway));
+    if (from->use != NULL) PW_NEED(to->use = pw_node_copy(from->use));
     to->fixed_labels = from->fixed_labels;
     to->mean = from->mean;
     to->spread = from->spread;
@@ -50,7 +52,7 @@ static pwy_status copy_fitted(const struct pwy_task *from, struct pwy_task *to)
     return PWY_OK;
 }
 
-static pwy_status copy_task(const pwy_registry *r, int64_t i, pwy_registry *copy)
+pwy_status pw_registry_adopt(pwy_registry *copy, const pwy_registry *r, int64_t i, struct pwy_task **out)
 {
     struct pwy_task *from, *to;
     PW_TRY(pw_registry_task(r, i, &from));
@@ -59,6 +61,7 @@ static pwy_status copy_task(const pwy_registry *r, int64_t i, pwy_registry *copy
     PW_TRY(copy_fitted(from, to));
     for (int s = 0; s < 3; s++)
         if (from->source[s] != NULL) to->source[s] = pw_source_hold(from->source[s]);
+    *out = to;
     return PWY_OK;
 }
 
@@ -67,7 +70,10 @@ pwy_status pw_registry_copy(const pwy_registry *r, pwy_registry **out)
     pwy_registry *copy;
     pwy_status status = PWY_OK;
     PW_TRY(pw_registry_make(r->ctx, &copy));
-    for (int i = 0; i < r->n && status == PWY_OK; i++) status = copy_task(r, i, copy);
+    for (int i = 0; i < r->n && status == PWY_OK; i++) {
+        struct pwy_task *t;
+        status = pw_registry_adopt(copy, r, i, &t);
+    }
     if (status == PWY_OK) *out = copy;
     else pw_registry_release(copy);
     return status;

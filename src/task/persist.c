@@ -59,15 +59,44 @@ static pwy_status put_fitted(struct pw_node *map, const struct pwy_task *t)
     return put_unless(map, "trunk_scale", t->trunk_scale, 1);
 }
 
-pwy_status pw_task_to_json(const struct pwy_task *t, char **out)
+/* A task that does not move depends on all but its name, the numbers of its experts and how they were found. */
+static pwy_status put_closure(struct pw_node *map, const struct pwy_task *t)
+{
+    PW_TRY(put_settings(map, t));
+    PW_TRY(put_fitted(map, t));
+    PW_TRY(pw_node_put_copy(map, "pathway", t->pathway));
+    struct pw_node *pathway = pw_node_get(map, "pathway");
+    if (pathway != NULL) pw_node_remove(pathway, "experts");
+    return pw_node_put_text(map, "kind", t->head->name);
+}
+
+static pwy_status put_all(struct pw_node *map, const struct pwy_task *t)
+{
+    PW_TRY(put_settings(map, t));
+    PW_TRY(put_fitted(map, t));
+    PW_TRY(pw_node_put_copy(map, "pathway", t->pathway));
+    return pw_node_put_copy(map, "use", t->use);
+}
+
+static pwy_status as_json(const struct pwy_task *t, pwy_status (*put)(struct pw_node *, const struct pwy_task *),
+                          char **out)
 {
     struct pw_node *map;
     PW_NEED(map = pw_node_new(PW_MAP));
-    pwy_status status = put_settings(map, t);
-    if (status == PWY_OK) status = put_fitted(map, t);
+    pwy_status status = put(map, t);
     if (status == PWY_OK) status = (*out = pw_node_to_json(map)) == NULL ? PWY_E_NOMEM : PWY_OK;
     pw_node_free(map);
     return status;
+}
+
+pwy_status pw_task_closure_json(const struct pwy_task *t, char **out)
+{
+    return as_json(t, put_closure, out);
+}
+
+pwy_status pw_task_to_json(const struct pwy_task *t, char **out)
+{
+    return as_json(t, put_all, out);
 }
 
 /* --- from --- */
@@ -75,7 +104,7 @@ pwy_status pw_task_to_json(const struct pwy_task *t, char **out)
 /* What is read of a task's map by table; texts are borrowed by nobody and freed after. */
 struct saved {
     char *target, *missing, *metric;
-    const struct pw_node *parts, *columns, *labels, *label_count;
+    const struct pw_node *parts, *columns, *labels, *label_count, *pathway, *use;
     double weight, mean, spread, wide_scale, trunk_scale;
     int64_t n_train;
     bool fixed_labels;
@@ -87,7 +116,8 @@ static const struct pw_option saved_options[] = {
     FIELD(weight, PW_OPT_NUMBER, 0, HUGE_VAL), FIELD(labels, PW_OPT_NODE, 0, 0), FIELD(label_count, PW_OPT_NODE, 0, 0),
     FIELD(fixed_labels, PW_OPT_FLAG, 0, 0), FIELD(mean, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL),
     FIELD(spread, PW_OPT_NUMBER, 0, HUGE_VAL), FIELD(n_train, PW_OPT_INT, 0, 9e18),
-    FIELD(wide_scale, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL), FIELD(trunk_scale, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL), {0}
+    FIELD(wide_scale, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL), FIELD(trunk_scale, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL),
+    FIELD(pathway, PW_OPT_NODE, 0, 0), FIELD(use, PW_OPT_NODE, 0, 0), {0}
 };
 
 static bool is_list(const struct pw_node *node)
@@ -174,6 +204,8 @@ static pwy_status fill_task(struct pwy_task *t, const struct saved *s)
     PW_TRY(read_parts(t, s->parts));
     PW_TRY(read_texts(t, s));
     PW_TRY(read_labels(t, s));
+    if (s->pathway != NULL) PW_NEED(t->pathway = pw_node_copy(s->pathway));
+    if (s->use != NULL) PW_NEED(t->use = pw_node_copy(s->use));
     t->weight = s->weight;
     t->mean = s->mean;
     t->spread = s->spread;

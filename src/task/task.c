@@ -30,6 +30,8 @@ void pw_task_init(struct pwy_task *t, pwy_registry *r, const struct pw_head_ops 
 
 void pw_task_close(struct pwy_task *t)
 {
+    pw_node_free(t->pathway);
+    pw_node_free(t->use);
     for (int p = 0; p < t->n_parts; p++) pw_node_free(t->parts[p].options);
     for (int s = 0; s < 3; s++)
         if (t->source[s] != NULL) pw_source_release(t->source[s]);

@@ -32,6 +32,8 @@ struct pwy_task {
     int64_t n_train;                        /* rows it learned from */
     int64_t *label_count;                   /* (labels) in training: the baseline is the most common */
     double wide_scale, trunk_scale;         /* answer = wide_scale * wide + trunk_scale * trunk; else 0, 1 */
+    struct pw_node *pathway;                /* its own way through the trunk (model/way.c); NULL: the trunk's */
+    struct pw_node *use;                    /* which experts matter to it, measured (train/choose.c); NULL: not known */
     const uint8_t *digest;                  /* [32] of the sealed task, in its file or the registry; NULL: none */
     int index, slot, n_parts;               /* index: as callers count; slot: for good (store.h) */
     bool fixed_labels;                      /* given by name, not found in the rows: others are bad rows */
@@ -86,6 +88,8 @@ pwy_status pw_registry_select(const pwy_registry *r, const struct pw_node *query
 const char *pw_state_name(int state);                              /* NULL: none */
 
 /* copy.c */
+/* Another registry's task i, as it is, with its sources, added to `to`. */
+pwy_status pw_registry_adopt(pwy_registry *to, const pwy_registry *r, int64_t i, struct pwy_task **out);
 pwy_status pw_registry_copy(const pwy_registry *r, pwy_registry **out);   /* whole, in memory, with sources held */
 /* Makes `to` whole, and gives its tasks the sources that those of the same index of `from` hold. */
 pwy_status pw_registry_share_sources(pwy_registry *to, const pwy_registry *from);
@@ -95,6 +99,10 @@ pwy_status pw_registry_share_sources(pwy_registry *to, const pwy_registry *from)
 typedef pwy_status (*pw_senses_fn)(void *arg, int64_t task, struct pw_node **out);
 pwy_status pw_registry_image(const pwy_registry *r, int64_t first, pw_senses_fn senses, void *arg,
                              struct pw_image *out);
+
+/* persist.c: what of a task's settings its answers depend on, as JSON, the caller's: neither its name nor which of a
+   model's experts are its candidates. */
+pwy_status pw_task_closure_json(const struct pwy_task *t, char **out);
 
 /* task.c. No message of a task's functions names the task: the caller does, by pw_fail_task. */
 void pw_task_init(struct pwy_task *t, pwy_registry *r, const struct pw_head_ops *head);     /* t is zeroed */

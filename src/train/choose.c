@@ -1,6 +1,7 @@
 /* How much each answer takes of the wide path and of the trunk: the mix with the least loss on the task's validation
    rows. */
 #include "train/train.h"
+#include "train/use.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,7 +109,9 @@ pwy_status pw_trainer_choose(struct pwy_trainer *t)
     PW_TRY(pw_infer_open(t->model, t->pool, 1, &f));
     for (int i = 0; status == PWY_OK && i < t->model->registry->n; i++) {
         struct heard h = {.net = pw_net_at(t->model, i)};
+        if (!pw_learns(t->model->registry, t->first, i)) continue;
         if (h.net->wide && !h.net->writes) status = choose(&h, f);
+        if (status == PWY_OK) status = pw_use_measure(f, h.net);
         if (h.arena != NULL) pw_arena_free(h.arena);
         if (t->progress != NULL && status == PWY_OK) pw_trainer_report(t, "choose", false);
     }

@@ -4,3 +4,7 @@ check_PROGRAMS += tests/test_train tests/test_runs tests/test_bf16
 tests_test_bf16_SOURCES = tests/test_bf16.c tests/train_rig.h tests/model_rig.h
 tests_test_train_SOURCES = tests/test_train.c tests/train_rig.h tests/model_rig.h
 tests_test_runs_SOURCES = tests/test_runs.c tests/train_rig.h tests/model_rig.h
+# Adding tasks to a model.
+pathways_sources += src/train/use.h src/train/use.c src/train/add.h src/train/add.c src/train/probe.h src/train/probe.c
+check_PROGRAMS += tests/test_seal
+tests_test_seal_SOURCES = tests/test_seal.c tests/train_rig.h tests/model_rig.h

@@ -11,13 +11,17 @@ static double rate(const struct pwy_task *t, double temperature)
     return t->weight * pow(rows > FEWEST_ROWS ? rows : FEWEST_ROWS, 1 / temperature);
 }
 
-pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, double temperature)
+pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, int first, double temperature)
 {
     double sum = 0;
     m->n = r->n;
     PW_NEED(m->upto = pw_calloc((size_t)r->n, sizeof *m->upto));
     PW_NEED(m->cursor = pw_calloc((size_t)r->n, sizeof *m->cursor));
-    for (int i = 0; i < r->n; i++) m->upto[i] = sum += rate(pw_registry_at(r, i), temperature);
+    for (int i = 0; i < r->n; i++) {
+        if (pw_learns(r, first, i)) sum += rate(pw_registry_at(r, i), temperature);
+        if (pw_learns(r, first, i)) m->last = i;
+        m->upto[i] = sum;
+    }
     for (int i = 0; i < r->n; i++) m->upto[i] /= sum;
     return PWY_OK;
 }
@@ -33,7 +37,7 @@ int pw_mixture_draw(const struct pw_mixture *m, uint64_t seed, uint64_t draw)
     struct pw_rng rng = pw_rng_at(seed, pw_hash("mixture", 7), draw);
     double u = pw_rng_uniform(&rng);
     int task = 0;
-    while (task < m->n - 1 && u >= m->upto[task]) task++;
+    while (task < m->last && u >= m->upto[task]) task++;
     return task;
 }
 

@@ -9,7 +9,7 @@ struct pw_train_options {               /* a recipe's `train:` */
     double minutes, epochs, lr, warmup, temperature, clip, weight_decay, dropout;
     int64_t steps, seed, threads, batch, chunk, max_bad_rows;
     char *dtype, *checkpoint;
-    const struct pw_node *plan, *freeze;
+    const struct pw_node *plan, *freeze, *add;
 };
 extern const struct pw_option pw_train_table[];
 
@@ -37,8 +37,14 @@ pwy_status pw_schedule_to_node(const struct pw_schedule *s, struct pw_node *run)
 pwy_status pw_schedule_read_plan(struct pw_schedule *s, const struct pw_node *plan);
 
 /* --- mixture.c: which task, which row --- */
-struct pw_mixture { int n; double *upto; int64_t *cursor; };   /* cumulative rates; rows taken of each task */
-pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, double temperature);
+/* Cumulative rates, of tasks that do not learn 0; the last that learns; rows taken of each task. */
+struct pw_mixture { int n, last; double *upto; int64_t *cursor; };
+pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, int first, double temperature);
+/* Tasks before `first` are only there to be reused, sealed ones do not move. */
+static inline bool pw_learns(const pwy_registry *r, int first, int64_t task)
+{
+    return task >= first && !pw_registry_at(r, task)->sealed;
+}
 void pw_mixture_close(struct pw_mixture *m);
 int pw_mixture_draw(const struct pw_mixture *m, uint64_t seed, uint64_t draw);
 /* moves the cursor: each epoch is a permutation of its own */
@@ -65,6 +71,7 @@ struct pw_task_run { struct pw_metric *metric; double score; int64_t seen; };
 
 struct pwy_trainer {
     pwy_model *model;                   /* its own, writable */
+    int first;                          /* the first task that learns; those before it were there when it was added */
     struct pw_train_options o;
     struct pw_node *given;              /* the options' tree: o borrows from it */
     struct pw_schedule schedule;
@@ -89,6 +96,9 @@ pwy_status pw_trainer_open(pwy_model *model, const struct pw_node *options, stru
 pwy_status pw_trainer_open_checkpoint(pwy_registry *registry, const char *path, const struct pw_node *options,
                                       struct pwy_trainer **out);
 pwy_status pw_trainer_check(const struct pw_node *options);                  /* whether they would be taken */
+/* A trainer of the tasks of `tasks`, added to a model whose own stay as they are: add.c gives each its pathway. */
+pwy_status pw_trainer_open_added(pwy_model *model, const pwy_registry *tasks, const struct pw_node *options,
+                                 struct pwy_trainer **out);
 void pw_trainer_close(struct pwy_trainer *t);
 pwy_status pw_trainer_step(struct pwy_trainer *t, double *loss);            /* step.c */
 pwy_status pw_trainer_run(struct pwy_trainer *t);

@@ -1,6 +1,6 @@
 /* A run: how it begins, goes on, reports, ends. */
 #include "file/model_file.h"
-#include "train/train.h"
+#include "train/add.h"
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ const struct pw_option pw_train_table[] = {
     FIELD(temperature, PW_OPT_NUMBER, .1, 1e6), FIELD(clip, PW_OPT_NUMBER, 0, 1e6),
     FIELD(weight_decay, PW_OPT_NUMBER, 0, 10), FIELD(dropout, PW_OPT_NUMBER, 0, .95),
     FIELD(max_bad_rows, PW_OPT_INT, 0, 1e15), FIELD(dtype, PW_OPT_TEXT, 0, 0), FIELD(checkpoint, PW_OPT_TEXT, 0, 0),
-    FIELD(plan, PW_OPT_NODE, 0, 0), FIELD(freeze, PW_OPT_NODE, 0, 0), {0}};
+    FIELD(plan, PW_OPT_NODE, 0, 0), FIELD(freeze, PW_OPT_NODE, 0, 0), FIELD(add, PW_OPT_NODE, 0, 0), {0}};
 
 double pw_clock(void)
 {
@@ -71,7 +71,9 @@ static int64_t steps_of(const struct pwy_trainer *t)
 {
     double rows = 0;
     if (t->o.epochs == 0) return t->o.steps;
-    for (int i = 0; i < t->model->registry->n; i++) rows += (double)pw_registry_at(t->model->registry, i)->source[PWY_TRAIN]->n;
+    for (int i = 0; i < t->model->registry->n; i++)
+        if (pw_learns(t->model->registry, t->first, i))
+            rows += (double)pw_registry_at(t->model->registry, i)->source[PWY_TRAIN]->n;
     return (int64_t)ceil(t->o.epochs * rows / (double)t->o.batch);
 }
 
@@ -130,30 +132,34 @@ static pwy_status make_engine(struct pwy_trainer *t)
     return PWY_OK;
 }
 
-static pwy_status open_tasks(const pwy_model *m)
+static pwy_status open_tasks(const pwy_model *m, int first)
 {
-    for (int i = 0; i < m->registry->n; i++) {
+    int learning = 0;
+    for (int i = first; i < m->registry->n; i++) {
         const struct pwy_task *task = pw_registry_at(m->registry, i);
         struct pw_net *net;
+        if (task->sealed) continue;
         if (task->source[PWY_TRAIN] == NULL || task->source[PWY_TRAIN]->n == 0)
             return pw_fail(PWY_E_STATE, "task '%s' has no training rows", task->name);
         PW_TRY(pw_net_open(m, i, &net));
+        learning++;
     }
-    return PWY_OK;
+    return learning > 0 ? PWY_OK : pw_fail(PWY_E_STATE, "every task is sealed: there is none to train");
 }
 
 static pwy_status begin(struct pwy_trainer *t, const struct pw_node *options)
 {
-    PW_TRY(open_tasks(t->model));
+    PW_TRY(open_tasks(t->model, t->first));
+    if (t->first == 0) PW_TRY(pw_model_lock(t->model));
     PW_TRY(read_options(t, options));
     PW_TRY(make_rows(t));
     PW_TRY(make_engine(t));
     PW_TRY(pw_schedule_open(&t->schedule, &t->o, steps_of(t)));
     t->started = pw_clock();
-    return pw_mixture_open(&t->mixture, t->model->registry, t->o.temperature);
+    return pw_mixture_open(&t->mixture, t->model->registry, t->first, t->o.temperature);
 }
 
-pwy_status pw_trainer_begin(pwy_model *model, const struct pw_node *options, struct pwy_trainer **out)
+static pwy_status begin_at(pwy_model *model, int first, const struct pw_node *options, struct pwy_trainer **out)
 {
     struct pwy_trainer *t = pw_calloc(1, sizeof *t);
     pwy_status status = t == NULL ? PWY_E_NOMEM : PWY_OK;
@@ -162,19 +168,36 @@ pwy_status pw_trainer_begin(pwy_model *model, const struct pw_node *options, str
         return status;
     }
     t->model = model;
+    t->first = first;
     status = begin(t, options);
     if (status == PWY_OK) *out = t;
     else pw_trainer_close(t);
     return status;
 }
 
-/* A copy of the model to work on, with the original's sources. */
+pwy_status pw_trainer_begin(pwy_model *model, const struct pw_node *options, struct pwy_trainer **out)
+{
+    return begin_at(model, 0, options, out);
+}
+
 pwy_status pw_trainer_open(pwy_model *model, const struct pw_node *options, struct pwy_trainer **out)
 {
     pwy_model *own;
-    PW_TRY(pw_model_copy(model, &own));
-    pwy_status status = pw_registry_share_sources(own->registry, model->registry);
-    if (status == PWY_OK) return pw_trainer_begin(own, options, out);
+    if (pw_node_get(options, "add") != NULL)
+        return pw_node_fail(pw_node_get(options, "add"), PWY_E_ARGUMENT,
+                            "train: add is for tasks that are added to a model");
+    PW_TRY(pw_model_overlay(model, &own));
+    return begin_at(own, 0, options, out);
+}
+
+pwy_status pw_trainer_open_added(pwy_model *model, const pwy_registry *tasks, const struct pw_node *options,
+                                 struct pwy_trainer **out)
+{
+    pwy_model *own;
+    PW_TRY(pw_trainer_check(options));
+    PW_TRY(pw_model_overlay(model, &own));
+    pwy_status status = pw_add_tasks(own, tasks, pw_node_get(options, "add"));
+    if (status == PWY_OK) return begin_at(own, model->registry->n, options, out);
     pw_model_release(own);
     return status;
 }
@@ -271,17 +294,15 @@ static pwy_status describe_run(const struct pwy_trainer *t, struct pw_node *run)
 
 pwy_status pw_trainer_snapshot(struct pwy_trainer *t, pwy_model **out)
 {
-    struct pw_buf buf = {0};
     if (!t->chosen) PW_TRY(pw_trainer_choose(t));
     pw_node_free(t->model->run);
     PW_NEED(t->model->run = pw_node_new(PW_MAP));
     PW_TRY(describe_run(t, t->model->run));
     for (int i = 0; i < t->model->registry->n; i++) {
-        pw_registry_at(t->model->registry, i)->trained = t->schedule.step > 0;
-        pw_registry_at(t->model->registry, i)->n_train = pw_registry_at(t->model->registry, i)->source[PWY_TRAIN]->n;
+        struct pwy_task *task = pw_registry_at(t->model->registry, i);
+        if (!pw_learns(t->model->registry, t->first, i)) continue;
+        task->trained = t->schedule.step > 0;
+        task->n_train = task->source[PWY_TRAIN]->n;
     }
-    pwy_status status = pw_model_write_memory(t->model, &buf);
-    if (status == PWY_OK) return pw_model_read_memory(t->model->ctx, buf.data, buf.len, out);
-    pw_buf_free(&buf);
-    return status;
+    return pw_model_snapshot(t->model, out);
 }

@@ -1,0 +1,50 @@
+/**
+ * @file pathways/pathway.h
+ * Pathways that solidify: tasks are sealed, others are added behind them, and not a bit of a sealed one's answers moves.
+ *
+ * A sealed task's closure is every byte that its answers read: they are locked, and a digest proves them. Tasks that
+ * are added read what is there and train what is their own (muNet: Gesmundo and Dean 2022). Models never change: each of
+ * these functions gives a new one, which shares all that is the same with the one it came from and holds it.
+ */
+#ifndef PATHWAYS_PATHWAY_H
+#define PATHWAYS_PATHWAY_H
+#include <pathways/status.h>
+#include <pathways/options.h>
+#include <pathways/model.h>
+#include <pathways/trainer.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Seals a task, or all that are not sealed yet (task NULL). Each gets a way of its own over the experts that matter to
+ *  it: as few a layer as lose no more than `tolerance` (.005) of its score, measured on its validation rows when it was
+ *  trained. options NULL: that. *out is the caller's. PWY_E_NOT_FOUND: no such task; PWY_E_STATE: it was not trained;
+ *  a task that is sealed stays as it is. @since 0.1 */
+PWY_API pwy_status pwy_model_seal(const pwy_model *model, const char *task, const pwy_options *options,
+                                  pwy_model **out);
+/** A trainer of the tasks of a registry, added to a model whose own tasks stay as they are to the bit. Looks through
+ *  their training data and gives each its way: it reuses the pathway of the old task whose features explain most of its
+ *  answers (measured on its training rows), clones the experts that it uses most and grows an adapter, a head and what
+ *  senses are new, within a budget. It starts as the reused way. Run the trainer, take its model, seal it.
+ *  Options, beside those of pwy_trainer_new, a map `add`: `parameters` (a new task's own, at most; default a tenth of
+ *  what a model of its own would have), `adapter` (8: hidden width at most), `clones` (4: experts at most), `reuse`
+ *  ("best", "random", or a task's name), `seed` 1 (of "random"). PWY_E_EXISTS: a name that is taken; PWY_E_LIMIT: the
+ *  budget has no room for what a task needs at the least. The trainer cannot be saved. @since 0.1 */
+PWY_API pwy_status pwy_trainer_add(pwy_model *model, pwy_registry *tasks, const pwy_options *options,
+                                   pwy_trainer **out);
+/** Saves a model to the file that it was opened from, before tasks were added: writes only what is new, beside that
+ *  file (docs/format.md, deltas), as a whole or not at all. A model that has no part in the file is saved as a whole.
+ *  @since 0.1 */
+PWY_API pwy_status pwy_model_save_added(const pwy_model *model, const char *path);
+/** The digest of a sealed task's closure as 64 hexadecimal digits: it depends on nothing but what its answers read. The
+ *  caller's (pwy_text_free). PWY_E_STATE: the task is not sealed. @since 0.1 */
+PWY_API pwy_status pwy_model_digest(const pwy_model *model, const char *task, char **hex);
+/** Makes the digest of a sealed task anew, and compares: PWY_E_FORMAT names a task that is not what was sealed. task
+ *  NULL: all sealed ones. @since 0.1 */
+PWY_API pwy_status pwy_model_check(const pwy_model *model, const char *task);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,77 @@
+/* Sealing and adding: see pathways/pathway.h. */
+#include "pathways/pathway.h"
+#include "api/check.h"
+#include "base/digest.h"
+#include "file/model_file.h"
+#include "sys/fpmode.h"
+#include "train/train.h"
+
+pwy_status pwy_model_seal(const pwy_model *model, const char *task, const pwy_options *options, pwy_model **out)
+{
+    static const struct pw_option table[] = {
+        {"tolerance", PW_OPT_NUMBER, offsetof(struct pw_seal, tolerance), 0, 1}, {0}};
+    struct pw_seal how = {.tolerance = .005};
+    fenv_t host;
+    PW_GIVEN(model);
+    PW_GIVEN(out);
+    PW_TRY(pw_options_read(options == NULL ? NULL : options->map, "seal", table, &how));
+    pw_fp_enter(&host);
+    pwy_status status = pw_model_seal(model, task, &how, out);
+    pw_fp_leave(&host);
+    return status;
+}
+
+pwy_status pwy_trainer_add(pwy_model *model, pwy_registry *tasks, const pwy_options *options, pwy_trainer **out)
+{
+    fenv_t host;
+    PW_GIVEN(model);
+    PW_GIVEN(tasks);
+    PW_GIVEN(out);
+    pw_fp_enter(&host);
+    pwy_status status = pw_trainer_open_added(model, tasks, options == NULL ? NULL : options->map, out);
+    pw_fp_leave(&host);
+    return status;
+}
+
+pwy_status pwy_model_save_added(const pwy_model *model, const char *path)
+{
+    PW_GIVEN(model);
+    PW_GIVEN(path);
+    return pw_model_write_file(model, NULL, 0, path);
+}
+
+pwy_status pwy_model_digest(const pwy_model *model, const char *task, char **hex)
+{
+    struct pwy_task *t;
+    char *text;
+    PW_GIVEN(model);
+    PW_GIVEN(task);
+    PW_GIVEN(hex);
+    PW_TRY(pw_registry_get(model->registry, task, &t));
+    if (!t->sealed || t->digest == NULL)
+        return pw_fail(PWY_E_STATE, "task '%s' is not sealed; pwy_model_seal seals it", t->name);
+    PW_NEED(text = pw_calloc(PW_DIGEST_HEX, 1));
+    pw_digest_hex(t->digest, text);
+    *hex = text;
+    return PWY_OK;
+}
+
+static pwy_status check_all(const pwy_model *model)
+{
+    for (int64_t i = 0; i < model->registry->n; i++) {
+        struct pw_net *net;
+        PW_TRY(pw_net_open(model, i, &net));
+        PW_TRY(pw_task_check(model, net));
+    }
+    return PWY_OK;
+}
+
+pwy_status pwy_model_check(const pwy_model *model, const char *task)
+{
+    struct pw_net *net;
+    PW_GIVEN(model);
+    if (task == NULL) return check_all(model);
+    PW_TRY(pw_model_net(model, task, &net));
+    if (net->task->sealed) return pw_task_check(model, net);
+    return pw_fail(PWY_E_STATE, "task '%s' is not sealed; pwy_model_seal seals it", net->task->name);
+}

@@ -1,0 +1,95 @@
+/* A model over another: it reads the other's numbers where they lie, holds the other while it does, and owns only what
+   it changes. */
+#include "model/model.h"
+#include "task/record.h"
+#include <stdlib.h>
+#include <string.h>
+
+static pwy_status senses_of(void *arg, int64_t task, struct pw_node **out)
+{
+    return pw_senses_to_node(arg, task, out);
+}
+
+/* Tasks as a file would have them, with the sources of the other's. */
+static pwy_status copy_tasks(const pwy_model *m, pwy_model *own)
+{
+    struct pw_image image = {0};
+    pwy_status status = pw_registry_image(m->registry, 0, senses_of, (void *)(uintptr_t)m, &image);
+    if (status == PWY_OK) {
+        struct pw_task_segment_bytes bytes = pw_image_bytes(&image);
+        bytes.name = "model";
+        status = pw_registry_open(m->ctx, &bytes, 1, true, &own->registry);
+    }
+    pw_image_free(&image);
+    PW_TRY(status);
+    return pw_registry_share_sources(own->registry, m->registry);
+}
+
+static pwy_status take_params(const pwy_model *m, bool copy, pwy_model *own)
+{
+    PW_NEED(own->params = pw_params_new((uint64_t)m->shape.seed));
+    for (int i = 0; i < m->params->n; i++)
+        PW_TRY((copy ? pw_params_copy : pw_params_borrow)(own->params, m->params->list[i]));
+    own->params->closed = true;
+    return PWY_OK;
+}
+
+static void copy_loads(const pwy_model *m, pwy_model *own)
+{
+    for (int l = 0; l < m->shape.layers && m->shape.experts > 0; l++)
+        memcpy(pw_trunk_load(own->trunk, l), pw_trunk_load(m->trunk, l), (size_t)pw_trunk_experts(m->trunk, l) * sizeof(double));
+}
+
+static pwy_status lay_over(const pwy_model *m, bool copy, pwy_model *own)
+{
+    const pwy_model *under = copy ? m->parent : m;
+    if (under != NULL) own->parent = pw_model_hold((pwy_model *)(uintptr_t)under);
+    own->shape = m->shape;
+    if (m->tok != NULL) own->tok = pw_tok_hold(m->tok);
+    if (m->run != NULL) PW_NEED(own->run = pw_node_copy(m->run));
+    PW_TRY(copy_tasks(m, own));
+    PW_TRY(take_params(m, copy, own));
+    PW_TRY(pw_model_assemble(own));
+    copy_loads(m, own);
+    return PWY_OK;
+}
+
+static pwy_status make(const pwy_model *m, bool copy, pwy_model **out)
+{
+    pwy_model *own;
+    PW_TRY(pw_model_make(m->ctx, &own));
+    pwy_status status = lay_over(m, copy, own);
+    if (status == PWY_OK) *out = own;
+    else pw_model_release(own);
+    return status;
+}
+
+pwy_status pw_model_overlay(const pwy_model *m, pwy_model **out)
+{
+    return make(m, false, out);
+}
+
+/* Without a model under it, m must own all that it has. */
+pwy_status pw_model_snapshot(const pwy_model *m, pwy_model **out)
+{
+    return make(m, true, out);
+}
+
+/* --- growing --- */
+
+static void copy_expert(struct pw_param *p, int from, int to)
+{
+    memcpy(p->slice[to].w, p->slice[from].w, (size_t)pw_param_group_size(p) * sizeof(real));
+}
+
+pwy_status pw_model_clone_expert(pwy_model *m, int layer, int from, int *out)
+{
+    struct pw_param *w13, *w2;
+    int id = pw_trunk_experts(m->trunk, layer);
+    PW_TRY(pw_trunk_grow(m->trunk, layer, 1));
+    pw_trunk_expert_params(m->trunk, layer, &w13, &w2);
+    copy_expert(w13, from, id);
+    copy_expert(w2, from, id);
+    *out = id;
+    return PWY_OK;
+}

@@ -1,0 +1,366 @@
+/* A task added to a model whose own tasks must not move: everything that is there is locked; what the new task reuses is
+   measured, what it must change is cloned, what it lacks is grown, within a budget. */
+#include "train/add.h"
+#include "train/probe.h"
+#include "train/use.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELD(name, type, min, max) {#name, type, offsetof(struct pw_add_options, name), min, max}
+static const struct pw_option add_table[] = {
+    FIELD(parameters, PW_OPT_INT, 1, 9e15), FIELD(adapter, PW_OPT_INT, 0, 65536), FIELD(clones, PW_OPT_INT, 0, 65536),
+    FIELD(reuse, PW_OPT_TEXT, 0, 0), FIELD(seed, PW_OPT_INT, 0, 9e15), {0}};
+
+enum { QUICK = 192, CAREFUL = 900, FINALISTS = 3 };     /* rows of a first and of a second probe; ways in the second */
+
+struct adding {
+    pwy_model *m;                       /* the overlay that it is added to */
+    struct pw_net *net;                 /* the new task's */
+    const struct pw_add_options *o;
+    struct pw_infer *infer;
+    double **use;                       /* [layers] (experts): the gates of the new task's rows on the chosen way */
+};
+
+struct source { int64_t task; struct pw_net *net; double score; };
+
+/* --- which old pathway --- */
+
+static bool shares_sense(const struct pwy_task *a, const struct pwy_task *b)
+{
+    for (int i = 0; i < a->n_parts; i++)
+        for (int j = 0; j < b->n_parts; j++)
+            if (strcmp(a->parts[i].sense, b->parts[j].sense) == 0) return true;
+    return false;
+}
+
+/* Trained tasks before the new one with a way of their own; those that share a sense, or all where none does. */
+static pwy_status list_sources(struct adding *a, bool any_sense, struct source *list, int *n)
+{
+    *n = 0;
+    for (int64_t i = 0; i < a->net->task->index; i++) {
+        struct pwy_task *t;
+        struct source *s = &list[*n];
+        PW_TRY(pw_registry_task(a->m->registry, i, &t));
+        if (!t->trained || (!any_sense && !shares_sense(t, a->net->task))) continue;
+        PW_TRY(pw_net_open(a->m, i, &s->net));
+        if (s->net->way == NULL && a->m->shape.experts > 0) continue;
+        s->task = i;
+        (*n)++;
+    }
+    return PWY_OK;
+}
+
+/* The new task takes the way and the token of another, for trying. */
+static void borrow_way(struct adding *a, const struct source *s)
+{
+    a->net->way = s->net->way;
+    memcpy(a->net->token->w, s->net->token->w, (size_t)a->net->token->n * sizeof(real));
+}
+
+static pwy_status probe(struct adding *a, struct source *s, int rows, double **use)
+{
+    borrow_way(a, s);
+    pwy_status status = pw_probe(a->infer, a->net, rows, use, &s->score);
+    a->net->way = NULL;
+    return status;
+}
+
+static int best_first(const void *x, const void *y)
+{
+    const struct source *a = x, *b = y;
+    return a->score != b->score ? (a->score < b->score ? 1 : -1) : a->task < b->task ? -1 : 1;
+}
+
+static pwy_status rank(struct adding *a, struct source *list, int n, int rows)
+{
+    for (int i = 0; i < n; i++) PW_TRY(probe(a, &list[i], rows, NULL));
+    qsort(list, (size_t)n, sizeof *list, best_first);
+    return PWY_OK;
+}
+
+/* All are looked at quickly, the first of them carefully. */
+static pwy_status measure(struct adding *a, struct source *list, int n)
+{
+    if (n > FINALISTS) PW_TRY(rank(a, list, n, QUICK));
+    return rank(a, list, n < FINALISTS ? n : FINALISTS, CAREFUL);
+}
+
+static pwy_status by_choice(struct adding *a, struct source *list, int n)
+{
+    const char *reuse = a->o->reuse;
+    int at = 0;
+    if (reuse == NULL || strcmp(reuse, "best") == 0) return measure(a, list, n);
+    if (strcmp(reuse, "random") == 0) {
+        struct pw_rng rng = pw_rng_at((uint64_t)a->o->seed, pw_hash("reuse", 5), (uint64_t)a->net->task->index);
+        at = (int)pw_rng_below(&rng, (uint64_t)n);
+    } else {
+        while (at < n && strcmp(list[at].net->task->name, reuse) != 0) at++;
+        if (at == n)
+            return pw_fail(PWY_E_NOT_FOUND, "add: reuse: there is no task '%s' with a pathway that it could reuse",
+                           reuse);
+    }
+    struct source chosen = list[at];
+    list[at] = list[0];
+    list[0] = chosen;
+    return PWY_OK;
+}
+
+/* *out: the task whose way is reused; net NULL: there is none. */
+static pwy_status choose_source(struct adding *a, struct source *out)
+{
+    struct source *list;
+    int n;
+    *out = (struct source){.task = -1};
+    PW_NEED(list = pw_calloc((size_t)a->net->task->index + 1, sizeof *list));
+    pwy_status status = list_sources(a, false, list, &n);
+    if (status == PWY_OK && n == 0) status = list_sources(a, true, list, &n);
+    if (status == PWY_OK && n > 0) status = a->net->writes ? PWY_OK : by_choice(a, list, n);
+    if (status == PWY_OK && n > 0) *out = list[0];
+    free(list);
+    return status;
+}
+
+/* --- what it gets of its own --- */
+
+/* Numbers that the new task has beside what a clone or an adapter would add. */
+static int64_t own_numbers(const struct adding *a, const struct source *s)
+{
+    int64_t n = (2 * a->m->shape.layers + 1) * a->m->shape.d, d = a->m->shape.d;
+    char prefix[256];
+    int len = snprintf(prefix, sizeof prefix, "task/%s/", a->net->task->name);
+    for (int i = 0; i < a->m->params->n; i++) {
+        const struct pw_param *p = a->m->params->list[i];
+        if (strncmp(p->name, prefix, (size_t)len) == 0) n += p->n;
+    }
+    for (int l = 0; s->net->way != NULL && l < s->net->way->layers; l++) n += d * s->net->way->layer[l].n;
+    return n;
+}
+
+/* A tenth of what a model of its own would have: the reused closure, with this task's parts in place of the other's. */
+static pwy_status usual_budget(const struct adding *a, const struct source *s, int64_t *out)
+{
+    int64_t all, theirs;
+    PW_TRY(pw_closure_size(a->m, s->net, &all, &theirs));
+    *out = (all - theirs + own_numbers(a, s)) / 10;
+    return PWY_OK;
+}
+
+struct growth { int adapter, clones; };
+
+/* An adapter first: it reaches every layer; then as many clones as the budget has room for. */
+static pwy_status plan_growth(const struct adding *a, const struct source *s, struct growth *out)
+{
+    const struct pw_shape *shape = &a->m->shape;
+    int64_t budget = a->o->parameters, left;
+    if (budget == 0) PW_TRY(usual_budget(a, s, &budget));
+    left = budget - own_numbers(a, s);
+    if (a->o->parameters > 0 && left < 0)
+        return pw_fail(PWY_E_LIMIT, "add: a budget of %lld parameters is too small; its token, norms, head and wide "
+                       "path alone have %lld", (long long)budget, (long long)own_numbers(a, s));
+    int64_t adapter = 3 * shape->d * shape->layers, clone = 3 * shape->d * shape->hidden;
+    out->adapter = (int)(left / adapter < a->o->adapter ? left > 0 ? left / adapter : 0 : a->o->adapter);
+    left -= out->adapter * adapter;
+    out->clones = shape->experts == 0 || left < 0 ? 0 : (int)(left / clone < a->o->clones ? left / clone : a->o->clones);
+    return PWY_OK;
+}
+
+struct candidate { int layer, place; double mass; };
+
+static int most_used(const void *x, const void *y)
+{
+    const struct candidate *a = x, *b = y;
+    if (a->mass != b->mass) return a->mass < b->mass ? 1 : -1;
+    return a->layer != b->layer ? b->layer - a->layer : a->place - b->place;
+}
+
+/* The candidates of the way, most used first; of one layer and another, the later. */
+static pwy_status list_candidates(const struct adding *a, const struct pw_pathway *way, struct candidate **out, int *n)
+{
+    int all = 0, at = 0;
+    for (int l = 0; l < way->layers; l++) all += way->layer[l].n;
+    PW_NEED(*out = pw_calloc((size_t)all + 1, sizeof **out));
+    for (int l = 0; l < way->layers; l++)
+        for (int i = 0; i < way->layer[l].n; i++)
+            (*out)[at++] = (struct candidate){
+                l, i, a->use[l][way->layer[l].expert[i]]};
+    qsort(*out, (size_t)all, sizeof **out, most_used);
+    *n = all;
+    return PWY_OK;
+}
+
+/* Candidate lists of the new way: the old one's, the most used experts replaced by clones. from: of each place, the
+   place in the old list that its router column comes from. */
+struct lists { int layers; int32_t **expert, **from; int *n; };
+
+static void lists_free(struct lists *k)
+{
+    for (int l = 0; l < k->layers; l++) {
+        if (k->expert != NULL) free(k->expert[l]);
+        if (k->from != NULL) free(k->from[l]);
+    }
+    free(k->expert);
+    free(k->from);
+    free(k->n);
+}
+
+static pwy_status lists_copy(const struct pw_pathway *way, struct lists *k)
+{
+    k->layers = way->layers;
+    PW_NEED(k->expert = pw_calloc((size_t)way->layers, sizeof *k->expert));
+    PW_NEED(k->from = pw_calloc((size_t)way->layers, sizeof *k->from));
+    PW_NEED(k->n = pw_calloc((size_t)way->layers, sizeof *k->n));
+    for (int l = 0; l < way->layers; l++) {
+        int n = k->n[l] = way->layer[l].n;
+        PW_NEED(k->expert[l] = pw_calloc((size_t)n + 1, sizeof(int32_t)));
+        PW_NEED(k->from[l] = pw_calloc((size_t)n + 1, sizeof(int32_t)));
+        for (int i = 0; i < n; i++) k->expert[l][i] = way->layer[l].expert[i];
+        for (int i = 0; i < n; i++) k->from[l][i] = i;
+    }
+    return PWY_OK;
+}
+
+/* Place `place` of the old list goes to the end, as expert `id`: new experts have the highest numbers. */
+static void lists_replace(struct lists *k, int layer, int place, int32_t id)
+{
+    int at = 0, n = k->n[layer];
+    while (k->from[layer][at] != place) at++;
+    for (; at + 1 < n; at++) {
+        k->expert[layer][at] = k->expert[layer][at + 1];
+        k->from[layer][at] = k->from[layer][at + 1];
+    }
+    k->expert[layer][n - 1] = id;
+    k->from[layer][n - 1] = place;
+}
+
+/* Clones the most used candidates: each takes the place of its original in the new task's lists. */
+static pwy_status clone(struct adding *a, const struct pw_pathway *way, int clones, struct lists *k)
+{
+    struct candidate *list;
+    int n;
+    pwy_status status = PWY_OK;
+    PW_TRY(list_candidates(a, way, &list, &n));
+    for (int i = 0; status == PWY_OK && i < clones && i < n; i++) {
+        int id, l = list[i].layer;
+        status = pw_model_clone_expert(a->m, l, way->layer[l].expert[list[i].place], &id);
+        if (status == PWY_OK) lists_replace(k, l, list[i].place, id);
+    }
+    free(list);
+    return status;
+}
+
+/* --- how it starts: as the old pathway --- */
+
+static void copy_numbers(struct pw_param *to, const struct pw_param *from)
+{
+    memcpy(to->w, from->w, (size_t)to->n * sizeof(real));
+}
+
+static void start_router(const struct pw_way_layer *old, struct pw_way_layer *own, const int32_t *from)
+{
+    int64_t d = own->router->shape[0];
+    for (int64_t i = 0; i < d; i++)
+        for (int e = 0; e < own->n; e++) own->router->w[i * own->n + e] = old->router->w[i * old->n + from[e]];
+}
+
+static void start_way(const struct adding *a, const struct pw_pathway *old, const struct lists *k)
+{
+    struct pw_pathway *own = a->net->way;
+    for (int l = 0; l < own->layers; l++) {
+        struct pw_way_layer *layer = &own->layer[l];
+        const struct pw_way_layer *was = old == NULL ? NULL : &old->layer[l];
+        const struct pw_param *norm1, *norm2;
+        pw_trunk_norms(a->m->trunk, l, &norm1, &norm2);
+        copy_numbers(layer->norm1, was != NULL && was->norm1 != NULL ? was->norm1 : norm1);
+        if (layer->norm2 != NULL) copy_numbers(layer->norm2, was != NULL && was->norm2 != NULL ? was->norm2 : norm2);
+        if (layer->router != NULL) start_router(was, layer, k->from[l]);
+    }
+    copy_numbers(own->norm, old != NULL && old->norm != NULL ? old->norm : pw_trunk_norm(a->m->trunk));
+}
+
+static pwy_status give_way(struct adding *a, const struct source *s, const struct growth *g)
+{
+    const struct pw_pathway *old = s->net == NULL ? NULL : s->net->way;
+    struct lists k = {0};
+    pwy_status status = old == NULL ? PWY_OK : lists_copy(old, &k);
+    if (status == PWY_OK && old != NULL && g->clones > 0) status = clone(a, old, g->clones, &k);
+    struct pw_way_plan plan = {.expert = (const int32_t *const *)k.expert, .n = k.n, .adapter = g->adapter,
+                               .norms = true};
+    if (status == PWY_OK) status = pw_task_set_pathway(a->net->task, &plan, (int)a->m->shape.layers);
+    a->m->params->closed = false;
+    if (status == PWY_OK) status = pw_net_open_way(a->m, a->net);
+    a->m->params->closed = true;
+    if (status == PWY_OK) start_way(a, old, &k);
+    if (status == PWY_OK) pw_net_count(a->m, a->net);
+    lists_free(&k);
+    return status;
+}
+
+static pwy_status add_way(struct adding *a)
+{
+    struct source s;
+    struct growth g = {.adapter = (int)a->o->adapter};
+    PW_TRY(choose_source(a, &s));
+    if (s.net != NULL) {
+        PW_TRY(pw_use_new(a->m, &a->use));
+        if (!a->net->writes) PW_TRY(probe(a, &s, QUICK, a->use));
+        borrow_way(a, &s);
+        a->net->way = NULL;
+        PW_TRY(plan_growth(a, &s, &g));
+    }
+    pw_log(a->m->ctx, PWY_LOG_INFO, "task '%s' reuses the pathway of '%s' (it explains %.2f), with an adapter of %d and "
+           "%d cloned experts", a->net->task->name, s.net == NULL ? "none" : s.net->task->name, s.score, g.adapter,
+           g.clones);
+    return give_way(a, &s, &g);
+}
+
+static pwy_status add_one(pwy_model *m, int64_t task, const struct pw_add_options *o, struct pw_pool *pool)
+{
+    struct adding a = {.m = m, .o = o};
+    PW_TRY(pw_net_open(m, task, &a.net));
+    pwy_status status = pw_infer_open(m, pool, 1, &a.infer);
+    if (status == PWY_OK) status = add_way(&a);
+    pw_infer_close(a.infer);
+    pw_use_free(m, a.use);
+    return status == PWY_OK ? PWY_OK : pw_fail_task(a.net->task->name);
+}
+
+/* --- several --- */
+
+static void lock_all(struct pw_params *params)
+{
+    for (int i = 0; i < params->n; i++) {
+        struct pw_param *p = params->list[i];
+        p->locked = p->slice == NULL;
+        for (int64_t e = 0; p->slice != NULL && e < p->groups; e++) p->slice[e].locked = true;
+    }
+}
+
+static pwy_status add_ways(pwy_model *m, int first, const struct pw_add_options *o)
+{
+    struct pw_pool *pool = NULL;
+    pwy_status status = PWY_OK;
+    if (m->ctx->threads > 1) PW_TRY(pw_pool_new(m->ctx->threads, &pool));
+    for (int i = first; status == PWY_OK && i < m->registry->n; i++) status = add_one(m, i, o, pool);
+    pw_pool_free(pool);
+    return status;
+}
+
+static pwy_status add_tasks(pwy_model *m, const pwy_registry *tasks, const struct pw_add_options *o)
+{
+    int first = m->registry->n;
+    struct pwy_task *t;
+    for (int i = 0; i < tasks->n; i++) PW_TRY(pw_registry_adopt(m->registry, tasks, i, &t));
+    lock_all(m->params);
+    PW_TRY(pw_model_extend(m, first));
+    return add_ways(m, first, o);
+}
+
+pwy_status pw_add_tasks(pwy_model *m, const pwy_registry *tasks, const struct pw_node *options)
+{
+    struct pw_add_options o = {.adapter = 8, .clones = 4, .seed = 1};
+    pwy_status status = pw_options_read(options, "add", add_table, &o);
+    if (status == PWY_OK) status = add_tasks(m, tasks, &o);
+    pw_options_release(add_table, &o);
+    return status;
+}

@@ -1,0 +1,16 @@
+#ifndef PW_ADD_H
+#define PW_ADD_H
+#include "train/train.h"
+
+struct pw_add_options {                 /* a train option `add:` */
+    int64_t parameters;                 /* a new task's own, at most; 0: a tenth of what a model of its own would have */
+    int64_t adapter, clones;            /* hidden width at most; experts cloned at most */
+    char *reuse;                        /* "best" (measured; NULL too), "random", or a task's name */
+    int64_t seed;
+};
+
+/* Adds tasks to an overlay, where all that is there is locked. Each gets a way of its own: it reuses the most useful old
+   one, and clones and grows within its budget; it starts as the old way. A name that is taken: PWY_E_EXISTS; a budget
+   that the least it needs does not fit in: PWY_E_LIMIT. On failure the overlay is of no use. */
+pwy_status pw_add_tasks(pwy_model *m, const pwy_registry *tasks, const struct pw_node *options);
+#endif

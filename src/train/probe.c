@@ -1,0 +1,154 @@
+/* How useful an old pathway is to a new task, measured: the new task's rows through it, and a ridge regression from
+   what comes out to their answers, scored on rows held out (a linear probe: Alain and Bengio 2016). */
+#include "train/probe.h"
+#include "train/use.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HELD_OUT = 3 };                  /* every third row scores */
+static const double RIDGE = 3e-2;       /* of the mean square of a feature, times the rows */
+
+struct table {                          /* rows of features and answers, as they come */
+    int rows, most, f, c;
+    double *x, *y;                      /* (most, f), (most, c) */
+    double **use;                       /* the gates, NULL: not asked */
+};
+
+static void table_close(struct table *t)
+{
+    free(t->x);
+    free(t->y);
+}
+
+static pwy_status table_open(struct table *t, const pwy_model *m, const struct pw_net *net, int most, double **use)
+{
+    *t = (struct table){.most = most, .f = 2 * (int)m->shape.d + 1, .c = net->outputs, .use = use};
+    PW_NEED(t->x = pw_calloc((size_t)most * (size_t)t->f, sizeof *t->x));
+    PW_NEED(t->y = pw_calloc((size_t)most * (size_t)t->c, sizeof *t->y));
+    return PWY_OK;
+}
+
+/* The answer as numbers: 1 for the label, 1 for each of several, or the standardised number. */
+static void answer_of(const struct pwy_task *t, const struct pw_target *target, int c, double *y)
+{
+    if (t->head->kind == PWY_REGRESS) y[0] = (target->number - t->mean) / (t->spread > 0 ? t->spread : 1);
+    else if (t->head->kind == PWY_MULTILABEL)
+        for (int i = 0; i < c; i++) y[i] = target->labels[i];
+    else if (target->label >= 0) y[target->label] = 1;
+}
+
+static pwy_status take_rows(void *arg, struct pw_infer *f, struct pw_net *net)
+{
+    struct table *t = arg;
+    const struct pw_group *g = &f->pass.group[0];
+    for (int i = 0; i < g->n && t->rows < t->most; i++, t->rows++) {
+        double *x = t->x + (size_t)t->rows * (size_t)t->f;
+        const real *from = g->normed + (size_t)i * (size_t)(t->f - 1);
+        for (int j = 0; j < t->f - 1; j++) x[j] = (double)from[j];
+        x[t->f - 1] = 1;
+        answer_of(net->task, &f->item[g->index[i]].target, t->c, t->y + (size_t)t->rows * (size_t)t->c);
+    }
+    if (t->use != NULL) pw_use_add(t->use, &f->pass);
+    return PWY_OK;
+}
+
+static bool held_out(int row)
+{
+    return row % HELD_OUT == 0;
+}
+
+/* a (f, f) = sum of x x^T, b (f, c) = sum of x y^T over the rows that fit. */
+static void gather(const struct table *t, double *a, double *b)
+{
+    size_t f = (size_t)t->f, c = (size_t)t->c;
+    for (int r = 0; r < t->rows; r++) {
+        const double *x = t->x + (size_t)r * f, *y = t->y + (size_t)r * c;
+        if (held_out(r)) continue;
+        for (size_t i = 0; i < f; i++) {
+            for (size_t j = 0; j <= i; j++) a[i * f + j] += x[i] * x[j];
+            for (size_t j = 0; j < c; j++) b[i * c + j] += x[i] * y[j];
+        }
+    }
+}
+
+/* Cholesky in the lower triangle of a (n, n); false: not positive. */
+static bool factor(int n, double *a)
+{
+    for (int j = 0; j < n; j++)
+        for (int i = j; i < n; i++) {
+            double sum = a[i * n + j];
+            for (int k = 0; k < j; k++) sum -= a[i * n + k] * a[j * n + k];
+            if (i == j && !(sum > 0)) return false;
+            a[i * n + j] = i == j ? sqrt(sum) : sum / a[j * n + j];
+        }
+    return true;
+}
+
+/* b (n, c) becomes the solution. */
+static void solve(int n, int c, const double *a, double *b)
+{
+    for (int i = 0; i < n; i++)
+        for (int q = 0; q < c; q++) {
+            for (int k = 0; k < i; k++) b[i * c + q] -= a[i * n + k] * b[k * c + q];
+            b[i * c + q] /= a[i * n + i];
+        }
+    for (int i = n - 1; i >= 0; i--)
+        for (int q = 0; q < c; q++) {
+            for (int k = i + 1; k < n; k++) b[i * c + q] -= a[k * n + i] * b[k * c + q];
+            b[i * c + q] /= a[i * n + i];
+        }
+}
+
+/* The share of the held-out answers' variance that b explains: 1 is perfect, 0 is knowing nothing. */
+static double explained(const struct table *t, const double *b)
+{
+    double error = 0, spread = 0;
+    for (int q = 0; q < t->c; q++) {
+        double mean = 0;
+        int n = 0;
+        for (int r = 0; r < t->rows; r += HELD_OUT, n++) mean += t->y[r * t->c + q];
+        for (int r = 0; r < t->rows; r += HELD_OUT) {
+            double said = 0, y = t->y[r * t->c + q];
+            for (int i = 0; i < t->f; i++) said += t->x[(size_t)r * (size_t)t->f + (size_t)i] * b[i * t->c + q];
+            error += (said - y) * (said - y);
+            spread += (y - mean / n) * (y - mean / n);
+        }
+    }
+    return spread > 0 ? 1 - error / spread : 0;
+}
+
+static pwy_status regress(const struct table *t, double *score)
+{
+    size_t f = (size_t)t->f, c = (size_t)t->c;
+    double *a, *b = NULL, trace = 0;
+    PW_NEED(a = pw_calloc(f * f, sizeof *a));
+    b = pw_calloc(f * c, sizeof *b);
+    if (b == NULL) {
+        free(a);
+        return PWY_E_NOMEM;
+    }
+    gather(t, a, b);
+    for (size_t i = 0; i < f; i++) trace += a[i * f + i];
+    for (size_t i = 0; i < f; i++) a[i * f + i] += RIDGE * trace / (double)f + 1e-9;
+    *score = -INFINITY;
+    if (factor((int)f, a)) {
+        solve((int)f, (int)c, a, b);
+        *score = explained(t, b);
+    }
+    free(a);
+    free(b);
+    return PWY_OK;
+}
+
+pwy_status pw_probe(struct pw_infer *f, struct pw_net *net, int rows, double **use, double *score)
+{
+    pwy_source *train = net->task->source[PWY_TRAIN];
+    struct pw_scan scan = {.limit = rows, .max_bad = INT64_MAX - 1, .key = 5};
+    struct table t;
+    pwy_status status = table_open(&t, f->m, net, rows, use);
+    if (status == PWY_OK) status = pw_infer_scan(f, net, train, &scan, take_rows, &t);
+    if (status == PWY_OK) status = regress(&t, score);
+    table_close(&t);
+    return status;
+}

@@ -1,0 +1,175 @@
+#include "train/use.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 500 };                    /* of validation, at most */
+
+pwy_status pw_use_new(const pwy_model *m, double ***out)
+{
+    double **use;
+    PW_NEED(use = pw_calloc((size_t)m->shape.layers, sizeof *use));
+    for (int l = 0; l < m->shape.layers; l++) {
+        use[l] = pw_calloc((size_t)pw_trunk_experts(m->trunk, l) + 1, sizeof **use);
+        if (use[l] != NULL) continue;
+        pw_use_free(m, use);
+        return PWY_E_NOMEM;
+    }
+    *out = use;
+    return PWY_OK;
+}
+
+void pw_use_free(const pwy_model *m, double **use)
+{
+    for (int l = 0; use != NULL && l < m->shape.layers; l++) free(use[l]);
+    free(use);
+}
+
+void pw_use_add(double **use, const struct pw_pass *pass)
+{
+    for (int l = 0; l < pass->model->shape.layers; l++) {
+        const struct pw_routes *r = pass->routes[l];
+        for (int i = 0; r != NULL && i < r->n_pairs; i++) use[l][r->expert[i]] += (double)r->gate[i];
+    }
+}
+
+/* --- how few are enough --- */
+
+struct measuring {
+    struct pw_infer *f; struct pw_net *net;
+    double **use;                       /* NULL: not counted now */
+    struct pw_metric *metric; real *scores;
+    int32_t **order;                    /* [layers] (experts): the most used first */
+};
+
+static pwy_status tally(void *arg, struct pw_infer *f, struct pw_net *net)
+{
+    struct measuring *m = arg;
+    const struct pw_group *g = &f->pass.group[0];
+    (void)net;
+    for (int i = 0; i < g->n; i++) {
+        pw_infer_answer(f, i, m->scores);
+        PW_TRY(pw_metric_add(m->metric, m->scores, &g->item[i]->target));
+    }
+    if (m->use != NULL) pw_use_add(m->use, &f->pass);
+    return PWY_OK;
+}
+
+static pwy_status score(struct measuring *m, double *out)
+{
+    struct pw_scan scan = {.limit = ROWS, .max_bad = INT64_MAX - 1, .key = 2};
+    PW_TRY(pw_metric_new(m->net->task, &m->metric));
+    pwy_status status = pw_infer_scan(m->f, m->net, m->net->task->source[PWY_VALID], &scan, tally, m);
+    *out = pw_metric_score(m->metric) * (pw_metric_higher_is_better(m->metric) ? 1 : -1);
+    pw_metric_free(m->metric);
+    return status;
+}
+
+/* The score on the first n experts of each layer, by a way that is there for it alone. */
+static pwy_status score_of_few(struct measuring *m, int n, double *out)
+{
+    const pwy_model *model = m->f->m;
+    struct pw_params *set;
+    struct pw_pathway *way = NULL;
+    PW_NEED(set = pw_params_new(1));
+    pwy_status status = pw_way_of_few(model, (const int32_t *const *)m->order, n, set, "few", &way);
+    m->net->way = way;
+    if (status == PWY_OK) status = score(m, out);
+    m->net->way = NULL;
+    pw_pathway_free(way);
+    pw_params_free(set);
+    return status;
+}
+
+struct mass { double gates; int32_t expert; };
+
+static int most_first(const void *x, const void *y)
+{
+    const struct mass *a = x, *b = y;
+    return a->gates != b->gates ? (a->gates < b->gates ? 1 : -1) : a->expert - b->expert;
+}
+
+static pwy_status sort_layer(const double *use, int experts, int32_t **out)
+{
+    struct mass *list;
+    PW_NEED(*out = pw_calloc((size_t)experts + 1, sizeof **out));
+    PW_NEED(list = pw_calloc((size_t)experts + 1, sizeof *list));
+    for (int e = 0; e < experts; e++) list[e] = (struct mass){use[e], e};
+    qsort(list, (size_t)experts, sizeof *list, most_first);
+    for (int e = 0; e < experts; e++) (*out)[e] = list[e].expert;
+    free(list);
+    return PWY_OK;
+}
+
+static pwy_status put_order(const struct measuring *m, struct pw_node *into)
+{
+    const struct pw_shape *shape = &m->f->m->shape;
+    struct pw_node *layers, *ids;
+    PW_TRY(pw_node_put_new(into, "order", PW_LIST, &layers));
+    for (int l = 0; l < shape->layers; l++) {
+        PW_TRY(pw_node_add_new(layers, PW_LIST, &ids));
+        for (int e = 0; e < shape->experts; e++) PW_TRY(pw_node_add_int(ids, m->order[l][e]));
+    }
+    return PWY_OK;
+}
+
+static pwy_status put_point(struct pw_node *curve, int n, double lost)
+{
+    struct pw_node *point;
+    PW_TRY(pw_node_add_new(curve, PW_LIST, &point));
+    PW_TRY(pw_node_add_int(point, n));
+    return pw_node_add_number(point, lost);
+}
+
+/* What is lost is in the score's unit, of an error as a share of it. */
+static pwy_status put_curve(struct measuring *m, double full, struct pw_node *into)
+{
+    const struct pw_shape *shape = &m->f->m->shape;
+    double unit = full < 0 ? -full : 1, few;
+    struct pw_node *curve;
+    PW_TRY(pw_node_put_new(into, "curve", PW_LIST, &curve));
+    for (int n = (int)shape->topk; n < shape->experts; n *= 2) {
+        PW_TRY(score_of_few(m, n, &few));
+        PW_TRY(put_point(curve, n, (full - few) / unit));
+    }
+    return PWY_OK;
+}
+
+static pwy_status measure(struct measuring *m, struct pw_node *into)
+{
+    const struct pw_shape *shape = &m->f->m->shape;
+    double full;
+    PW_NEED(m->scores = pw_calloc((size_t)m->net->outputs + 1, sizeof(real)));
+    PW_NEED(m->order = pw_calloc((size_t)shape->layers, sizeof *m->order));
+    PW_TRY(pw_use_new(m->f->m, &m->use));
+    pwy_status status = score(m, &full);
+    for (int l = 0; status == PWY_OK && l < shape->layers; l++)
+        status = sort_layer(m->use[l], (int)shape->experts, &m->order[l]);
+    pw_use_free(m->f->m, m->use);
+    m->use = NULL;
+    PW_TRY(status);
+    PW_TRY(put_order(m, into));
+    return put_curve(m, full, into);
+}
+
+pwy_status pw_use_measure(struct pw_infer *f, struct pw_net *net)
+{
+    struct measuring m = {.f = f, .net = net};
+    struct pwy_task *t = net->task;
+    const pwy_source *valid = t->source[PWY_VALID];
+    struct pw_node *use;
+    if (net->way != NULL || net->writes || valid == NULL || valid->n == 0 || f->m->shape.experts <= f->m->shape.topk)
+        return PWY_OK;
+    PW_NEED(use = pw_node_new(PW_MAP));
+    pwy_status status = measure(&m, use);
+    for (int l = 0; m.order != NULL && l < f->m->shape.layers; l++) free(m.order[l]);
+    free(m.order);
+    free(m.scores);
+    if (status != PWY_OK) {
+        pw_node_free(use);
+        return status;
+    }
+    pw_node_free(t->use);
+    t->use = use;
+    return PWY_OK;
+}

@@ -1,0 +1,265 @@
+/* Tasks that are sealed, and tasks added behind them: what was answered before is answered after, to the bit. */
+#include "model/model.h"
+#include "train_rig.h"
+
+enum { OLD = 1 << R_TEXT | 1 << R_IMAGE | 1 << R_TABLE };
+
+static pwy_model *before, *sealed;
+static char *old_answers;
+
+static pwy_model *seal(const pwy_model *m, const char *task, const char *how)
+{
+    pwy_options *o = rig_options(how);
+    pwy_model *out;
+    OK(pwy_model_seal(m, task, o, &out));
+    pwy_options_free(o);
+    return out;
+}
+
+static void open_models(void)
+{
+    before = rig_trained(rig_model(NULL, OLD, NULL), "steps: 12, batch: 8");
+    sealed = seal(before, NULL, NULL);
+    old_answers = rig_ask(sealed, NULL, OLD, 16, 1);
+}
+
+static void close_models(void)
+{
+    pwy_model_free(before);
+    pwy_model_free(sealed);
+    free(old_answers);
+}
+
+static pwy_trainer *adding(pwy_model *m, int tasks, const char *how)
+{
+    pwy_registry *r = rig_registry(NULL, tasks);
+    pwy_options *o = rig_options(how);
+    pwy_trainer *t;
+    OK(pwy_trainer_add(m, r, o, &t));
+    pwy_options_free(o);
+    pwy_registry_free(r);
+    return t;
+}
+
+static pwy_model *added(pwy_model *m, int tasks, const char *how)
+{
+    pwy_trainer *t = adding(m, tasks, how);
+    pwy_model *grown, *out;
+    OK(pwy_trainer_run(t));
+    OK(pwy_trainer_model(t, &grown));
+    pwy_trainer_free(t);
+    out = seal(grown, NULL, NULL);
+    pwy_model_free(grown);
+    return out;
+}
+
+static pwy_model *reopened(const pwy_model *m)
+{
+    struct bytes b = rig_bytes(m);
+    pwy_model *again;
+    OK(pwy_model_open_memory(NULL, b.data, b.len, &again));
+    free(b.data);
+    return again;
+}
+
+START_TEST(sealing_keeps_what_is_answered)
+{
+    pwy_model *all = seal(before, NULL, "tolerance: 0");
+    char *digest, *again;
+    OK(pwy_model_check(sealed, NULL));
+    OK(pwy_model_digest(sealed, "words", &digest));
+    ck_assert_int_eq((int)strlen(digest), 64);
+    pwy_model *twice = seal(sealed, NULL, NULL);
+    OK(pwy_model_digest(twice, "words", &again));
+    ck_assert_str_eq(digest, again);
+    rig_same_answers(twice, NULL, OLD, 16, old_answers);
+    pwy_text_free(digest);
+    pwy_text_free(again);
+    pwy_model_free(twice);
+    pwy_model_free(all);
+}
+END_TEST
+
+START_TEST(sealed_and_reopened_is_the_same)
+{
+    pwy_model *again = reopened(sealed);
+    rig_same_answers(again, "threads: 2", OLD, 16, old_answers);
+    OK(pwy_model_check(again, NULL));
+    struct bytes one = rig_bytes(sealed), two = rig_bytes(again);
+    same(one, two);
+    pwy_model_free(again);
+}
+END_TEST
+
+/* One after another, of senses that are there and that are new; reopened between. */
+START_TEST(added_tasks_move_nothing)
+{
+    static const int tasks[] = {R_SERIES, R_TWO, R_AUDIO, R_BYTES, R_WRITE};
+    pwy_model *m = reopened(sealed);
+    for (int i = 0; i < 5; i++) {
+        pwy_model *more = added(m, 1 << tasks[i], "steps: 6, batch: 8"), *again = reopened(more);
+        rig_same_answers(more, NULL, OLD, 1, old_answers);
+        rig_same_answers(again, NULL, OLD, 16, old_answers);
+        rig_same_answers(again, "threads: 2", OLD, 16, old_answers);
+        OK(pwy_model_check(again, NULL));
+        char *mine = rig_ask(more, NULL, 1 << tasks[i], 16, 1);
+        rig_same_answers(again, NULL, 1 << tasks[i], 16, mine);
+        free(mine);
+        pwy_model_free(more);
+        pwy_model_free(m);
+        m = again;
+    }
+    char *digest, *was;
+    OK(pwy_model_digest(m, "shape", &digest));
+    OK(pwy_model_digest(sealed, "shape", &was));
+    ck_assert_str_eq(digest, was);
+    pwy_text_free(digest);
+    pwy_text_free(was);
+    pwy_model_free(m);
+}
+END_TEST
+
+/* What is reused is shared with the model that it came from, and that one may go. */
+START_TEST(a_model_over_another_holds_it)
+{
+    pwy_model *base = reopened(sealed), *more = added(base, 1 << R_TWO, "steps: 2, batch: 8");
+    struct pw_param *mine = pw_params_find(more->params, "trunk.0.qkv"),
+                    *theirs = pw_params_find(base->params, "trunk.0.qkv");
+    ck_assert_ptr_eq(mine->w, theirs->w);
+    pwy_model_free(base);
+    rig_same_answers(more, NULL, OLD, 16, old_answers);
+    pwy_model_free(more);
+}
+END_TEST
+
+START_TEST(added_again_is_the_same_file)
+{
+    pwy_model *one = added(sealed, 1 << R_TWO, "steps: 4, batch: 8, threads: 1"),
+              *two = added(sealed, 1 << R_TWO, "steps: 4, batch: 8, threads: 2");
+    same(rig_bytes(one), rig_bytes(two));
+    pwy_model_free(one);
+    pwy_model_free(two);
+}
+END_TEST
+
+/* What an added task has of its own stays within what it was given. */
+START_TEST(budgets_hold)
+{
+    struct pw_net *net;
+    int64_t all, own;
+    pwy_model *more = added(sealed, 1 << R_TWO, "{steps: 2, batch: 8, add: {parameters: 20000, clones: 0}}");
+    OK(pw_model_net(more, "both", &net));
+    OK(pw_closure_size(more, net, &all, &own));
+    ck_assert(own <= 20000 + 3 * 17000 && all > own);
+    ck_assert_int_eq(pw_trunk_experts(more->trunk, 0), 4);
+    pwy_model_free(more);
+    more = added(sealed, 1 << R_TWO, "{steps: 2, batch: 8, add: {parameters: 10000000, clones: 3}}");
+    ck_assert_int_eq(pw_trunk_experts(more->trunk, 0) + pw_trunk_experts(more->trunk, 1), 8 + 3);
+    rig_same_answers(more, NULL, OLD, 16, old_answers);
+    pwy_model_free(more);
+    pwy_registry *r = rig_registry(NULL, 1 << R_TWO);
+    pwy_options *o = rig_options("{steps: 2, add: {parameters: 10}}");
+    pwy_trainer *t;
+    FAILS(pwy_trainer_add(sealed, r, o, &t), PWY_E_LIMIT);
+    SAYS("10 parameters is too small");
+    pwy_options_free(o);
+    pwy_registry_free(r);
+}
+END_TEST
+
+/* Before its first step an added task goes the way that it reuses: its parts start as copies or as no-ops. */
+START_TEST(what_can_be_reused)
+{
+    pwy_registry *r = rig_registry(NULL, 1 << R_TWO);
+    pwy_options *o = rig_options("{steps: 2, add: {reuse: nothing}}");
+    pwy_trainer *t;
+    FAILS(pwy_trainer_add(sealed, r, o, &t), PWY_E_NOT_FOUND);
+    SAYS("nothing");
+    pwy_options_free(o);
+    static const char *const good[] = {"{steps: 1, batch: 8, add: {reuse: words}}", "{steps: 1, add: {reuse: random}}",
+                                       "{steps: 1, batch: 8, add: {reuse: best}}"};
+    for (int i = 0; i < 3; i++) {
+        o = rig_options(good[i]);
+        OK(pwy_trainer_add(sealed, r, o, &t));
+        pwy_trainer_free(t);
+        pwy_options_free(o);
+    }
+    pwy_registry_free(r);
+}
+END_TEST
+
+START_TEST(bad_calls)
+{
+    pwy_model *blank = rig_model(NULL, 1 << R_TEXT, NULL), *out = NULL;
+    pwy_trainer *t = NULL;
+    pwy_registry *r = rig_registry(NULL, 1 << R_TEXT);
+    pwy_options *o = rig_options("steps: 1, add: {parameters: 5}");
+    char *hex;
+    FAILS(pwy_model_seal(blank, NULL, NULL, &out), PWY_E_STATE);
+    SAYS("words");
+    FAILS(pwy_model_seal(before, "wurds", NULL, &out), PWY_E_NOT_FOUND);
+    SAYS("words");
+    FAILS(pwy_trainer_add(sealed, r, NULL, &t), PWY_E_EXISTS);
+    SAYS("words");
+    FAILS(pwy_model_digest(before, "words", &hex), PWY_E_STATE);
+    FAILS(pwy_model_check(before, "words"), PWY_E_STATE);
+    FAILS(pwy_trainer_new(blank, o, &t), PWY_E_ARGUMENT);
+    FAILS(pwy_trainer_new(sealed, NULL, &t), PWY_E_STATE);
+    SAYS("sealed");
+    FAILS(pwy_model_seal(NULL, NULL, NULL, &out), PWY_E_ARGUMENT);
+    FAILS(pwy_trainer_add(NULL, r, NULL, &t), PWY_E_ARGUMENT);
+    ck_assert(out == NULL && t == NULL);
+    rig_same_answers(sealed, NULL, OLD, 16, old_answers);
+    pwy_options_free(o);
+    pwy_registry_free(r);
+    pwy_model_free(blank);
+}
+END_TEST
+
+/* A byte of what a sealed task reads is changed, and found; one that it does not read is not its matter. */
+START_TEST(a_changed_number_is_found)
+{
+    pwy_model *m = reopened(sealed);
+    struct pw_param *p = pw_params_find(m->params, "task/words/head.w");
+    real *w = (real *)malloc((size_t)p->n * sizeof(real)), *was = p->w;
+    memcpy(w, was, (size_t)p->n * sizeof(real));
+    w[3] += (real)1e-3;
+    p->w = w;
+    FAILS(pwy_model_check(m, "words"), PWY_E_FORMAT);
+    SAYS("words");
+    OK(pwy_model_check(m, "shape"));
+    OK(pwy_model_check(m, "price"));
+    p->w = was;
+    OK(pwy_model_check(m, "words"));
+    free(w);
+    pwy_model_free(m);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("seal");
+    TCase *t = tcase_create("seal");
+    tcase_set_timeout(t, 240);
+    tcase_add_unchecked_fixture(t, open_models, close_models);
+    tcase_add_test(t, sealing_keeps_what_is_answered);
+    tcase_add_test(t, sealed_and_reopened_is_the_same);
+    tcase_add_test(t, added_tasks_move_nothing);
+    tcase_add_test(t, a_model_over_another_holds_it);
+    tcase_add_test(t, added_again_is_the_same_file);
+    tcase_add_test(t, budgets_hold);
+    tcase_add_test(t, what_can_be_reused);
+    tcase_add_test(t, bad_calls);
+    tcase_add_test(t, a_changed_number_is_found);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+int main(void)
+{
+    SRunner *r = srunner_create(suite());
+    srunner_run_all(r, CK_ENV);
+    int n = srunner_ntests_failed(r);
+    srunner_free(r);
+    return n != 0;
+}
