@@ -15,6 +15,7 @@ extern const struct cli_command cli_commands[];
    ends the flags; `--name=value` works. `rest`: a flag that is not listed is put there as an option of that name with
    its value; NULL: it is an error. False: a message was printed. */
 bool cli_flags(const struct cli_command *c, int *argc, char **argv, const struct cli_flag *flags, pwy_options *rest);
+int64_t cli_processors(void);                           /* how many threads to use unless told otherwise */
 int cli_help(const struct cli_command *c, const char *more);
 int cli_fail(void);                                     /* prints the library's last message; CLI_FAILED */
 int cli_fail_option(pwy_status status);                 /* of an option's value: CLI_USAGE where that is wrong */
@@ -39,6 +40,8 @@ void cli_release_interrupt(void);
 int cli_train(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_predict(int argc, char **argv);
+int cli_seal(int argc, char **argv);
+int cli_add(int argc, char **argv);
 int cli_inspect(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 #endif

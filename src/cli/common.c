@@ -103,6 +103,13 @@ bool cli_set(pwy_options *o, const char *name, const char *value)
 
 /* --- the context --- */
 
+/* Looking through the data and training use every processor unless told otherwise: the model is the same for any. */
+int64_t cli_processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > 64 ? 64 : n;
+}
+
 static void log_line(pwy_log_level level, const char *message, void *user)
 {
     bool told = level > PWY_LOG_WARNING, quiet = user != NULL;

@@ -11,6 +11,9 @@ const struct cli_command cli_commands[] = {
      "score a model on a recipe's test rows", cli_eval},
     {"predict", "MODEL --task NAME [--json] [--threads N] [--max-new N] [--temperature X] FILE-OR-TEXT...",
      "answer one example or several", cli_predict},
+    {"seal", "MODEL [--task NAME] [--tolerance X] [-o OUT]", "lock tasks, so that they never move again", cli_seal},
+    {"add", "MODEL RECIPE [-o OUT] [--minutes N] [--parameters N] [--reuse WHAT] [--data DIR] ...",
+     "learn more tasks behind sealed ones", cli_add},
     {"inspect", "MODEL [--json]", "show what is in a model", cli_inspect},
     {"bench", "train|predict|decode [--d N] [--layers N] ...", "time the reference workloads", cli_bench},
     {0}};

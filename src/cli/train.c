@@ -121,13 +121,6 @@ static void finish(struct train *t)
     fputc('\n', stderr);
 }
 
-/* Looking through the data and training use every processor unless told otherwise: the model is the same for any. */
-static int64_t processors(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > 64 ? 64 : n;
-}
-
 /* What was asked for, done step by step. */
 static pwy_status work(struct train *t)
 {
@@ -162,7 +155,7 @@ static int train(struct train *t)
     pwy_status status = check_values(t);
     if (status != PWY_OK) return cli_fail_option(status);
     if (t->resume && !can_resume(t, &result)) return result;
-    if ((t->ctx = cli_context(processors(), t->quiet)) == NULL) return CLI_FAILED;
+    if ((t->ctx = cli_context(cli_processors(), t->quiet)) == NULL) return CLI_FAILED;
     cli_catch_early();
     status = work(t);
     if (status == PWY_E_CANCELLED) return interrupted(t);
