@@ -112,7 +112,6 @@ struct options {
     double tokens;                      /* millions of the whole run */
     double lr, expert_lr, warmup, decay, b2, clip;
     double balance, zloss, load_memory, renormalise, sigmoid, gate_scale;
-    double init, router_init;           /* start of the experts' w2 and of the router, times this */
     double seed, order, evals, held;    /* held: tokens of an evaluation */
 };
 
@@ -123,8 +122,7 @@ static const struct option options[] = {
     FIELD(topk, 2), FIELD(shared, 0), FIELD(vocab, 1024), FIELD(seq, 128), FIELD(batch, 2048), FIELD(tokens, 1),
     FIELD(lr, .008), FIELD(expert_lr, 1), FIELD(warmup, .05), FIELD(decay, .05), FIELD(b2, .98), FIELD(clip, 1),
     FIELD(balance, .01), FIELD(zloss, 0), FIELD(load_memory, .98), FIELD(renormalise, 1), FIELD(sigmoid, 0),
-    FIELD(gate_scale, 1), FIELD(init, 1),
-    FIELD(router_init, 1), FIELD(seed, 1), FIELD(order, 1), FIELD(evals, 8), FIELD(held, 131072), {0}};
+    FIELD(gate_scale, 1), FIELD(seed, 1), FIELD(order, 1), FIELD(evals, 8), FIELD(held, 131072), {0}};
 
 static double *value_of(struct options *o, const struct option *p)
 {
@@ -172,16 +170,6 @@ static pwy_status open_text(const char *path, struct text *t)
     return PWY_OK;
 }
 
-static void scale_named(struct run *r, const char *part, double by)
-{
-    for (int i = 0; by != 1 && i < r->params->n; i++) {
-        struct pw_param *p = r->params->list[i];
-        if (strstr(p->name, part) == NULL) continue;
-        int64_t groups = p->slice != NULL ? p->groups : 1, size = p->n / groups;
-        for (int64_t e = 0; e < groups; e++) r->x.kern->scale((int)size, (real)by, pw_param_group(p, e));
-    }
-}
-
 static pwy_status make_model(struct run *r)
 {
     const struct options *o = &r->o;
@@ -196,8 +184,6 @@ static pwy_status make_model(struct run *r)
     PW_TRY(pw_param_declare(r->params, PW_VECTOR, PW_NORMAL, .05, 2, PW_SHAPE((int64_t)o->vocab, (int64_t)o->d),
                             &r->embed, "embed"));
     PW_TRY(pw_trunk_new(&c, r->params, &r->trunk));
-    scale_named(r, "experts.w2", o->init);
-    scale_named(r, "router", o->router_init);
     PW_TRY(pw_params_start_training(r->params));
     r->adamw = (struct pw_adamw){.b1 = .9, .b2 = o->b2, .eps = 1e-8, .decay = o->decay, .clip = o->clip};
     return pw_adamw_open(&r->adamw, r->params);

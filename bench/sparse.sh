@@ -34,7 +34,7 @@ shape() {
 # The learning rates that are tried: the common one, and what experts learn at, times it.
 rates() {
     case $1 in
-        experts*) echo ".008,1 .008,1.7 .008,2.5 .008,4 .012,1 .012,1.7" ;;
+        experts*) echo ".005,1 .008,.5 .008,1 .008,1.7 .012,1" ;;
         total) echo ".002,1 .004,1 .008,1" ;;
         *) echo ".006,1 .008,1 .012,1 .016,1" ;;
     esac
