@@ -100,6 +100,8 @@ typedef struct NAME { } NAME;
 %ignore pwy_context_add_decoder;
 %ignore pwy_model_open_memory;
 %ignore pwy_model_save_memory;
+/* Out of reach of the languages' maps, yet. */
+%ignore pwy_registry_select;
 /* Below, with their arrays' lengths. */
 %ignore pwy_router_route;
 %ignore pwy_router_backward;

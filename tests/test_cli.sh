@@ -156,8 +156,8 @@ RECIPE
 
 test_help() {
     run 0 "help" --help
-    for command in train eval predict inspect bench; do prints "help" "  $command "; done
-    for command in train eval predict inspect bench; do
+    for command in train eval predict continual inspect bench; do prints "help" "  $command "; done
+    for command in train eval predict continual inspect bench; do
         run 0 "$command --help" $command --help
         prints "$command --help" "^usage: pathways $command"
         prints "$command --help" "Exit status"
@@ -233,6 +233,20 @@ test_eval() {
     check "eval: the same on two threads" cmp first out
     run 0 "eval --task" eval one.pathways recipe.yaml --task size --split train
     lines "eval --task" 2 out
+    run 0 "eval --matrix" eval one.pathways recipe.yaml --task size --matrix scores.json --after size
+    run 0 "eval --matrix again" eval one.pathways recipe.yaml --matrix scores.json
+    run 0 "continual" continual scores.json
+    lines "continual" 6 out
+    prints "continual" "^size  *[0-9.]*  *-  *-  *-  "
+    run 0 "continual --json" continual scores.json --json
+    json_lines "continual --json" tasks higher_is_better baseline matrix figures
+    run 1 "eval --matrix after a task that is not there" eval one.pathways recipe.yaml --matrix scores.json --after siz
+    says "eval --matrix after a task that is not there" "'siz', learned last, was not scored"
+    echo "no matrix" > wrong.json
+    run 1 "continual of what is none" continual wrong.json
+    says "continual of what is none" "wrong.json"
+    run 1 "continual of no file" continual nosuch.json
+    says "continual of no file" "nosuch.json"
     run 1 "eval of an unknown task" eval one.pathways recipe.yaml --task siz
     says "eval of an unknown task" "the nearest is 'size'"
     run 2 "eval of an unknown split" eval one.pathways recipe.yaml --split tset
@@ -304,6 +318,15 @@ test_inspect() {
     run 0 "inspect --json" inspect one.pathways --json
     json_lines "inspect --json" kind
     lines "inspect --json" 7 out
+    run 0 "inspect --sense" inspect one.pathways --sense table --state trained
+    prints "inspect --sense" "^size: classify by thing (table); 2 labels:"
+    lines "inspect --sense" 1 out
+    run 0 "inspect --task --json" inspect one.pathways --task size --json
+    json_lines "inspect --task --json" kind task state parts labels
+    run 0 "inspect --state sealed" inspect one.pathways --state sealed
+    lines "inspect --state sealed" 0 out
+    run 2 "inspect --state asleep" inspect one.pathways --state asleep
+    says "inspect --state asleep" "open, trained and sealed"
     run 1 "inspect of what is no model" inspect recipe.yaml
     one_line "inspect of what is no model"
 }

@@ -26,6 +26,7 @@
 #include <pathways/pathway.h>
 #include <pathways/session.h>
 #include <pathways/recipe.h>
+#include <pathways/continual.h>
 #include <pathways/closure.h>
 #include <pathways/bench.h>
 #include <pathways/version.h>

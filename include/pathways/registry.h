@@ -50,8 +50,8 @@ PWY_API pwy_task *pwy_registry_at(const pwy_registry *registry, int64_t index);
 /** The tasks that fit all of a query, by index: `name`, `sense` (of any part), `state` ("open", "trained", "sealed"),
  *  `kind`, `label` (one that it has), each a text. query NULL, or empty: every task. Puts the first `room` of them that
  *  come behind index `after` (-1: from the start) into index, ascending, and their number into n; fewer than room:
- *  there are no more. To go on, ask again with after = index[n - 1]. By name, and by label in a file, costs what is found;
- *  the others look at every task's record, without reading the tasks. @since 0.1 */
+ *  there are no more. To go on, ask again with after = index[n - 1]. By name, and by label in a file, costs what is
+ *  found; the others look at every task's record, without reading the tasks. @since 0.1 */
 PWY_API pwy_status pwy_registry_select(const pwy_registry *registry, const pwy_options *query, int64_t after,
                                        int64_t *index, int64_t room, int64_t *n);
 /** Takes a task out: pointers to it end, and the indices of those behind it go down by one. A model's own registry is

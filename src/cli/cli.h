@@ -37,11 +37,21 @@ void cli_catch_early(void);                             /* until the next: Ctrl-
 void cli_catch_interrupt(pwy_trainer *trainer);         /* Ctrl-C cancels the run; a second one ends the program */
 void cli_release_interrupt(void);
 
+/* matrix.c: the matrix of scores that `eval --matrix` keeps in a file. False: a message was printed. */
+struct cli_scored { char *task; int higher_is_better; double score; };
+/* A row of the n scores, after the task of that name, or the last of tasks (NULL); new tasks in the order of tasks. */
+bool cli_matrix_add(const char *path, const char *after, const pwy_registry *tasks, const struct cli_scored *scored,
+                    int n);
+/* make: an empty one where there is no file. */
+bool cli_matrix_read(const char *path, bool make, pwy_continual **out);
+bool cli_matrix_write(const pwy_continual *matrix, const char *path);
+
 int cli_train(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_predict(int argc, char **argv);
 int cli_seal(int argc, char **argv);
 int cli_add(int argc, char **argv);
+int cli_continual(int argc, char **argv);
 int cli_inspect(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 #endif

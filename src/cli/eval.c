@@ -14,15 +14,17 @@ static const char more[] =
     "                       active_params total_params flops\n"
     "  --split NAME         train, valid or test (the default)\n"
     "  --task NAME          this task alone\n"
+    "  --matrix FILE        put the scores into FILE as the row of the task learned last; `pathways continual` reads it\n"
+    "  --after NAME         the task that was learned last, where it is not the model's last\n"
     "  --data DIR           the folder that the recipe's paths start from\n"
     "  --threads N          default 1; the scores are the same to the bit\n"
     "  --shuffle-routes KEY permute the routers' choices by KEY: what the routing is worth\n"
     "  --max-bad-rows N     bad rows to skip before it is an error (default 100)\n\n"
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 
-struct eval { const char *model_path, *recipe_path, *split, *task, *data, *threads, *shuffle, *max_bad; bool json, help;
+struct eval { const char *model_path, *recipe_path, *split, *task, *data, *threads, *shuffle, *max_bad, *matrix, *after; bool json, help;
     pwy_context *ctx; pwy_recipe *recipe; pwy_model *model; pwy_session *session; pwy_split which; int64_t bad_rows;
-    int name_width, senses_width; };
+    int name_width, senses_width; struct cli_scored *scored; int n_scored; };
 
 static pwy_status open_session(struct eval *e)
 {
@@ -120,6 +122,17 @@ static void show(const struct eval *e, const pwy_task *t, const pwy_score *s)
     fflush(stdout);
 }
 
+/* For the matrix; a score of no rows is no score. */
+static bool keep_score(struct eval *e, const char *task, const pwy_score *s)
+{
+    if (e->matrix == NULL || isnan(pwy_score_value(s))) return true;
+    struct cli_scored *scored = realloc(e->scored, ((size_t)e->n_scored + 1) * sizeof *scored);
+    if (scored == NULL) return false;
+    e->scored = scored;
+    scored[e->n_scored] = (struct cli_scored){strdup(task), pwy_score_higher_is_better(s), pwy_score_value(s)};
+    return scored[e->n_scored].task != NULL && ++e->n_scored > 0;
+}
+
 /* A task of the recipe; one that the model does not have, or without rows in this split, is said and passed over. */
 static pwy_status eval_task(struct eval *e, const pwy_task *t, int *scored)
 {
@@ -136,9 +149,10 @@ static pwy_status eval_task(struct eval *e, const pwy_task *t, int *scored)
     pwy_status status = pwy_session_evaluate(e->session, pwy_task_name(t), source, e->bad_rows, &score);
     if (status != PWY_OK) return status;
     show(e, known, score);
+    bool kept = keep_score(e, pwy_task_name(t), score);
     pwy_score_free(score);
     (*scored)++;
-    return PWY_OK;
+    return kept ? PWY_OK : PWY_E_NOMEM;
 }
 
 static int eval_all(struct eval *e)
@@ -149,6 +163,9 @@ static int eval_all(struct eval *e)
     if (!e->json) show_head(e);
     for (int64_t i = 0; i < pwy_registry_count(tasks); i++)
         if (eval_task(e, pwy_registry_at(tasks, i), &scored) != PWY_OK) return cli_fail();
+    const pwy_registry *known = pwy_model_registry(e->model);
+    if (e->matrix != NULL && scored > 0 && !cli_matrix_add(e->matrix, e->after, known, e->scored, e->n_scored))
+        return CLI_FAILED;
     if (scored > 0) return CLI_DONE;
     fprintf(stderr, "pathways: %s has no task of %s with rows to score\n", e->recipe_path, e->model_path);
     return CLI_FAILED;
@@ -183,13 +200,16 @@ int cli_eval(int argc, char **argv)
     struct eval e = {0};
     struct cli_flag flags[] = {{"--json", NULL, &e.json}, {"--split", &e.split, NULL}, {"--task", &e.task, NULL},
         {"--data", &e.data, NULL}, {"--threads", &e.threads, NULL}, {"--shuffle-routes", &e.shuffle, NULL},
-        {"--max-bad-rows", &e.max_bad, NULL}, {"--help", NULL, &e.help}, {"-h", NULL, &e.help}, {0}};
+        {"--max-bad-rows", &e.max_bad, NULL}, {"--matrix", &e.matrix, NULL}, {"--after", &e.after, NULL},
+        {"--help", NULL, &e.help}, {"-h", NULL, &e.help}, {0}};
     if (!cli_flags(c, &argc, argv, flags, NULL)) return CLI_USAGE;
     if (e.help) return cli_help(c, more);
     if (argc != 2) return cli_usage(c, "a model and a recipe are needed");
     e.model_path = argv[0];
     e.recipe_path = argv[1];
     int result = run(c, &e);
+    for (int i = 0; i < e.n_scored; i++) free(e.scored[i].task);
+    free(e.scored);
     pwy_session_free(e.session);
     pwy_model_free(e.model);
     pwy_recipe_free(e.recipe);

@@ -8,6 +8,8 @@ static const char more[] =
     "Shows the model's shape, how it was trained (as recipe words that replay the run), its tasks with their senses\n"
     "and labels, and how training spread the tokens over each layer's experts.\n\n"
     "  --json    one JSON object a line: kind model, then kind task for each, then kind layer\n\n"
+    "Shows tasks alone, those that fit all of these, without opening the model:\n\n"
+    "  --task NAME   --kind NAME   --label NAME   --sense NAME (of any part)   --state open|trained|sealed\n\n"
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 
 static void show_task(const pwy_task *t)
@@ -64,6 +66,56 @@ static void show_words(const pwy_model *m, const char *lines)
     for (const char *at = lines; (at = strstr(at, "\n{\"kind\":\"layer\"")) != NULL; at++) show_load(at, layer++);
 }
 
+/* --- tasks that fit a query --- */
+
+static void show_text(const char *name, const char *text)
+{
+    printf("\"%s\":\"", name);
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 32) printf("\\u%04x", *text);
+        else printf(*text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+    printf("\"");
+}
+
+static void show_task_json(const pwy_task *t)
+{
+    printf("{\"kind\":\"task\",");
+    show_text("task", pwy_task_name(t));
+    printf(",\"answers\":\"%s\",\"state\":\"%s\",\"parts\":{", pwy_task_kind_name(pwy_task_get_kind(t)),
+           pwy_task_state_name(pwy_task_get_state(t)));
+    for (int64_t p = 0; p < pwy_task_part_count(t); p++) {
+        if (p > 0) printf(",");
+        show_text(pwy_task_part_name(t, p), pwy_task_part_sense(t, p));
+    }
+    printf("},\"labels\":%lld}\n", (long long)pwy_task_label_count(t));
+}
+
+/* Tasks in pieces: there may be a million. */
+static int show_fitting(const pwy_registry *tasks, const pwy_options *query, bool json)
+{
+    int64_t index[256], n = 256, after = -1;
+    while (n == 256) {
+        pwy_status status = pwy_registry_select(tasks, query, after, index, 256, &n);
+        if (status != PWY_OK) return cli_fail_option(status);
+        for (int64_t i = 0; i < n; i++) {
+            const pwy_task *t = pwy_registry_at(tasks, after = index[i]);
+            if (t == NULL) return cli_fail();
+            if (json) show_task_json(t);
+            else show_task(t);
+        }
+    }
+    return CLI_DONE;
+}
+
+static int select_tasks(pwy_context *ctx, const char *path, const pwy_options *query, bool json)
+{
+    pwy_registry *tasks;
+    if (pwy_registry_open(ctx, path, &tasks) != PWY_OK) return cli_fail();
+    int result = show_fitting(tasks, query, json);
+    pwy_registry_free(tasks);
+    return result;
+}
+
 static int show(const pwy_model *m, bool json)
 {
     char *lines;
@@ -74,23 +126,41 @@ static int show(const pwy_model *m, bool json)
     return CLI_DONE;
 }
 
+static int open_and_show(pwy_context *ctx, const char *path, bool json)
+{
+    pwy_model *m;
+    if (pwy_model_open(ctx, path, &m) != PWY_OK) return cli_fail();
+    int result = show(m, json);
+    pwy_model_free(m);
+    return result;
+}
+
+static int inspect(const char *path, const pwy_options *query, bool asked, bool json)
+{
+    pwy_context *ctx = cli_context(1, true);
+    if (ctx == NULL) return CLI_FAILED;
+    int result = asked ? select_tasks(ctx, path, query, json) : open_and_show(ctx, path, json);
+    pwy_context_free(ctx);
+    return result;
+}
+
 int cli_inspect(int argc, char **argv)
 {
     const struct cli_command *c = cli_command("inspect");
+    const char *task = NULL, *sense = NULL, *state = NULL, *kind = NULL, *label = NULL;
     bool json = false, help = false;
-    struct cli_flag flags[] = {{"--json", NULL, &json}, {"--help", NULL, &help}, {"-h", NULL, &help}, {0}};
-    pwy_context *ctx;
-    pwy_model *m;
-    int result;
+    struct cli_flag flags[] = {{"--json", NULL, &json}, {"--task", &task, NULL}, {"--sense", &sense, NULL},
+        {"--state", &state, NULL}, {"--kind", &kind, NULL}, {"--label", &label, NULL}, {"--help", NULL, &help},
+        {"-h", NULL, &help}, {0}};
+    pwy_options *query;
     if (!cli_flags(c, &argc, argv, flags, NULL)) return CLI_USAGE;
     if (help) return cli_help(c, more);
     if (argc != 1) return cli_usage(c, "one model is needed");
-    if ((ctx = cli_context(1, true)) == NULL) return CLI_FAILED;
-    if (pwy_model_open(ctx, argv[0], &m) != PWY_OK) result = cli_fail();
-    else {
-        result = show(m, json);
-        pwy_model_free(m);
-    }
-    pwy_context_free(ctx);
+    if (pwy_options_new(&query) != PWY_OK) return cli_fail();
+    bool set = cli_set(query, "name", task) && cli_set(query, "sense", sense) && cli_set(query, "state", state)
+        && cli_set(query, "kind", kind) && cli_set(query, "label", label);
+    bool asked = task != NULL || sense != NULL || state != NULL || kind != NULL || label != NULL;
+    int result = set ? inspect(argv[0], query, asked, json) : cli_fail();
+    pwy_options_free(query);
     return result;
 }

@@ -14,7 +14,9 @@ const struct cli_command cli_commands[] = {
     {"seal", "MODEL [--task NAME] [--tolerance X] [-o OUT]", "lock tasks, so that they never move again", cli_seal},
     {"add", "MODEL RECIPE [-o OUT] [--minutes N] [--parameters N] [--reuse WHAT] [--data DIR] ...",
      "learn more tasks behind sealed ones", cli_add},
-    {"inspect", "MODEL [--json]", "show what is in a model", cli_inspect},
+    {"continual", "FILE [--json]", "show what eval --matrix kept of tasks learned one by one", cli_continual},
+    {"inspect", "MODEL [--json] [--task NAME] [--sense NAME] [--state NAME] [--kind NAME] [--label NAME]",
+     "show what is in a model", cli_inspect},
     {"bench", "train|predict|decode [--d N] [--layers N] ...", "time the reference workloads", cli_bench},
     {0}};
 
@@ -30,7 +32,7 @@ static int help(FILE *to)
     fprintf(to, "usage: pathways COMMAND ...\n\n"
                 "One sparse model learns many tasks through many senses.\n\n");
     for (const struct cli_command *c = cli_commands; c->name != NULL; c++)
-        fprintf(to, "  %-8s %s\n", c->name, c->what);
+        fprintf(to, "  %-9s %s\n", c->name, c->what);
     fprintf(to, "\n`pathways COMMAND --help` says more; `pathways --version` says which library this is.\n"
                 "Exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted with its state saved.\n");
     return to == stdout ? CLI_DONE : CLI_USAGE;

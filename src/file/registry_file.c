@@ -1,7 +1,7 @@
 /* The registry's tensors. */
 #include "file/registry_file.h"
 #include <string.h>
-#include "sys/file.h"
+#include "file/chain.h"
 
 /* width: numbers in a row; 1: a plain list of bytes. */
 static const struct layout { const char *name; enum pw_dtype dtype; int64_t width; } layouts[PW_REGISTRY_TENSORS] = {
@@ -67,21 +67,13 @@ pwy_status pw_registry_from_tensors(pwy_context *ctx, const struct pw_tensors *t
 
 /* --- a file of its own --- */
 
-struct to_file { int fd; const char *path; };
-
-static pwy_status write_fd(void *arg, const void *data, size_t len)
-{
-    const struct to_file *to = arg;
-    return pw_write_all(to->fd, data, len, to->path);
-}
-
-static pwy_status write_tasks(const pwy_registry *r, const struct pw_node *metadata, struct to_file *to)
+static pwy_status write_tasks(const pwy_registry *r, const struct pw_node *metadata, int fd)
 {
     struct pw_tensor list[PW_REGISTRY_TENSORS];
     struct pw_image im;
     PW_TRY(pw_registry_image(r, 0, NULL, NULL, &im));
     int64_t n = pw_registry_tensors(&im, list);
-    pwy_status status = pw_tensors_write(list, n, metadata, write_fd, to);
+    pwy_status status = pw_digested_write(list, n, metadata, pw_write_to_fd, &fd);
     pw_image_free(&im);
     return status;
 }
@@ -94,8 +86,7 @@ pwy_status pw_registry_write_file(const pwy_registry *r, const char *path)
     pwy_status status = pw_node_put_text(metadata, "format", "pathways registry 2");
     if (status == PWY_OK) status = pw_replace_begin(path, &file);
     if (status == PWY_OK) {
-        struct to_file to = {pw_replace_fd(file), path};
-        status = write_tasks(r, metadata, &to);
+        status = write_tasks(r, metadata, pw_replace_fd(file));
         if (status == PWY_OK) status = pw_replace_commit(file);
         else pw_replace_abort(file);
     }
@@ -103,21 +94,17 @@ pwy_status pw_registry_write_file(const pwy_registry *r, const char *path)
     return status;
 }
 
-static pwy_status from_mapping(pwy_context *ctx, const struct pw_mapping *file, const char *path, pwy_registry **out)
+static void let_go(void *chain)
 {
-    struct pw_tensors *tensors;
-    PW_TRY(pw_tensors_read(file->data, file->len, path, &tensors));
-    pwy_status status = pw_registry_from_tensors(ctx, tensors, path, false, out);
-    pw_tensors_free(tensors);
-    return status;
+    pw_chain_free(chain);
 }
 
 pwy_status pw_registry_read_file(pwy_context *ctx, const char *path, pwy_registry **out)
 {
-    struct pw_mapping file;
-    PW_TRY(pw_map_open(path, &file));
-    pwy_status status = from_mapping(ctx, &file, path, out);
-    if (status == PWY_OK) pw_registry_keep(*out, file);
-    else pw_map_close(&file);
+    struct pw_chain *chain;
+    PW_TRY(pw_chain_open(path, &chain));
+    pwy_status status = pw_registry_from_tensors(ctx, chain->all, path, false, out);
+    if (status == PWY_OK) pw_registry_keep(*out, chain, let_go);
+    else pw_chain_free(chain);
     return status;
 }

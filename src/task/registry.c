@@ -75,9 +75,10 @@ pwy_status pw_registry_open(pwy_context *ctx, const struct pw_task_segment_bytes
     return status;
 }
 
-void pw_registry_keep(pwy_registry *r, struct pw_mapping file)
+void pw_registry_keep(pwy_registry *r, void *owner, void (*let_go)(void *owner))
 {
-    r->store->file = file;
+    r->store->owner = owner;
+    r->store->let_go = let_go;
 }
 
 /* What a failed filling left. */

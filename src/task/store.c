@@ -37,7 +37,7 @@ void pw_store_free(struct pw_store *s)
     free(s->removed);
     free(s->index);
     pw_words_free(s->words);
-    if (s->file.data != NULL) pw_map_close(&s->file);
+    if (s->let_go != NULL) s->let_go(s->owner);
     free(s->copy);
     pthread_mutex_destroy(&s->lock);
     free(s);

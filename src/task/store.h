@@ -5,7 +5,6 @@
 #ifndef PW_STORE_H
 #define PW_STORE_H
 #include <pthread.h>
-#include "sys/file.h"
 #include "task/record.h"
 #include "task/task.h"
 
@@ -25,7 +24,8 @@ struct pw_store {
     struct pw_name_slot { uint32_t hash, slot; } *index;
     uint64_t n_index, n_used;           /* a power of two or 0 */
     bool renamed;                       /* any: a file's index may then find a task by its old name */
-    struct pw_mapping file; void *copy; /* what segments lie in, where it is the registry's own */
+    void *copy;                         /* what segments lie in, where it is the registry's own */
+    void *owner; void (*let_go)(void *owner);           /* the same, where it is a file's; NULL: others keep it */
 };
 
 static inline int64_t pw_slot_of(const struct pw_store *s, int64_t index)

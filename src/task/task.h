@@ -78,9 +78,8 @@ pwy_status pw_registry_rename(pwy_registry *r, const char *name, const char *to)
 pwy_status pw_registry_open(pwy_context *ctx, const struct pw_task_segment_bytes *b, int n, bool own,
                             pwy_registry **out);
 
-/* Keeps the mapping that the registry's files lie in: it is closed with the registry. */
-struct pw_mapping;
-void pw_registry_keep(pwy_registry *r, struct pw_mapping file);
+/* Keeps what the registry's files lie in: let_go(owner) ends it with the registry. */
+void pw_registry_keep(pwy_registry *r, void *owner, void (*let_go)(void *owner));
 
 /* select.c: what pwy_registry_select says. */
 struct pw_found { int64_t after, *index, room, n; };
