@@ -53,14 +53,15 @@ for layer in $order; do
 done
 for folder in */; do
     folder=${folder%/}
-    case " $order media cli mpi " in
+    case " $order media onednn cli mpi " in
     *" $folder "*) ;;
     *) complain "src/$folder has no place in the order of layers" ;;
     esac
 done
 only_in plugin 'ffi\.h'
 only_in media 'png\.h|jpeglib\.h|jerror\.h|sndfile\.h|libav[a-z]*/.*'
-only_in kern 'cblas\.h|.*dnnl.*\.h'
+only_in kern 'cblas\.h'
+only_in onednn '.*dnnl\.h(pp)?'
 only_in base 'yaml\.h'
 only_in base 'sodium\.h'
 only_in mpi 'mpi\.h'

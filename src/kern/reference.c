@@ -265,8 +265,11 @@ static void adamw(int n, real *w, const real *g, real *m, real *v, real gscale, 
 #define TABLE(word, training, low) { \
     .name = word, .matmul = matmul, .product = product, .gemm = training, .gemm_bf16 = low, .linear = linear, \
     .transpose = transpose, .sum = sum, .dot = dot, .max = max, .axpy = axpy, .scale = scale, .add = add, \
-    .mul = mul, .exp = vexp, .log = vlog, .sigmoid = sigmoid, .relu = relu, .to_bf16 = to_bf16, .from_bf16 = from_bf16, \
-    .softmax = softmax, .swiglu = swiglu, .swiglu_back = swiglu_back, .adamw = adamw }
+    .mul = mul, .exp = vexp, .log = vlog, .sigmoid = sigmoid, .relu = relu, .to_bf16 = to_bf16, \
+    .from_bf16 = from_bf16, .softmax = softmax, .swiglu = swiglu, .swiglu_back = swiglu_back, .adamw = adamw }
 
 const struct pw_kern pw_kern_reference = TABLE("reference", product, gemm_bf16);
 const struct pw_kern pw_kern_reference_blas = TABLE("blas", pw_gemm_blas, gemm_bf16);
+#ifndef PATHWAYS_DOUBLE
+const struct pw_kern pw_kern_reference_onednn = TABLE("onednn", pw_gemm_onednn, gemm_bf16_onednn);
+#endif

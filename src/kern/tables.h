@@ -13,11 +13,32 @@ enum { PW_LANES = 16 };                 /* of every reduction, on every processo
 extern const struct pw_kern pw_kern_reference, pw_kern_reference_blas;
 #ifdef PW_HAVE_AVX
 extern const struct pw_kern pw_kern_avx2, pw_kern_avx2_blas, pw_kern_avx512, pw_kern_avx512_blas;
+/* Loops of avx512; their bf16 products are not of the bits that widening gives: by AVX512_BF16; by AMX through oneDNN,
+   or as before where its module is not there. */
+extern const struct pw_kern pw_kern_avx512bf16, pw_kern_amx;
 #endif
 
 /* cblas_sgemm (dgemm in double) in row-major order; empty products never reach it. */
 void pw_gemm_blas(bool ta, bool tb, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta,
                   real *c, int ldc);
+#ifndef PATHWAYS_DOUBLE
+/* Products of training by oneDNN, in bf16 too where the processor has it. Only once pw_onednn_open has opened the
+   module; it is opened once, and *error says why not. */
+extern const struct pw_kern pw_kern_reference_onednn;
+#ifdef PW_HAVE_AVX
+extern const struct pw_kern pw_kern_avx2_onednn, pw_kern_avx512_onednn;
+#endif
+struct pw_onednn;
+const struct pw_onednn *pw_onednn_open(const char **error);
+void pw_gemm_onednn(bool ta, bool tb, int m, int n, int k, const float *a, int lda, const float *b, int ldb, float beta,
+                    float *c, int ldc);
+/* false: not done: no module, a processor without AVX-512, an empty product. */
+bool pw_gemm_bf16_onednn(bool ta, bool tb, int m, int n, int k, const uint16_t *a, int lda, const uint16_t *b, int ldb,
+                         float beta, float *c, int ldc);
+/* By AVX512_BF16 alone. */
+void pw_gemm_avx512bf16(bool ta, bool tb, int m, int n, int k, const uint16_t *a, int lda, const uint16_t *b, int ldb,
+                        float beta, float *c, int ldc);
+#endif
 /* Sets OpenBLAS's threads for a comparison, and returns what it found. */
 int pw_blas_threads(int threads);
 

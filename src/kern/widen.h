@@ -40,3 +40,13 @@ static void gemm_bf16(bool ta, bool tb, int m, int n, int k, const uint16_t *a, 
         }
     }
 }
+
+#ifndef PATHWAYS_DOUBLE
+/* Of the table "onednn". */
+static void gemm_bf16_onednn(bool ta, bool tb, int m, int n, int k, const uint16_t *a, int lda, const uint16_t *b,
+                             int ldb, float beta, float *c, int ldc)
+{
+    if (!pw_gemm_bf16_onednn(ta, tb, m, n, k, a, lda, b, ldb, beta, c, ldc))
+        gemm_bf16(ta, tb, m, n, k, a, lda, b, ldb, beta, c, ldc);
+}
+#endif

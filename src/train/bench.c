@@ -99,6 +99,7 @@ static pwy_status make_engine(struct bench *b, pwy_context *ctx)
     if (b->o.threads > 1) PW_TRY(pw_pool_new((int)b->o.threads, &b->pool));
     b->x = (struct pw_exec){.kern = ctx->kern, .pool = b->pool, .train = train, .seed = 1,
                             .bf16 = train && strcmp(dtype_of(&b->o), "bf16") == 0};
+    if (b->x.bf16) pw_kern_use_bf16(b->x.kern);
     PW_NEED(b->x.arena = pw_arena_new());
     PW_NEED(b->trace = pw_trace_new());
     if (!train) return PWY_OK;
@@ -326,6 +327,7 @@ static pwy_status report(const struct bench *b, struct pw_buf *out)
                                  (long long)*(const int64_t *)(const void *)((const char *)&b->o + p->offset)));
     PW_TRY(pw_buf_printf(out, ", \"dtype\": \"%s\", \"kernels\": \"%s\", \"params\": %lld", dtype_of(&b->o),
                          b->x.kern->name, (long long)count_params(b)));
+    if (b->x.bf16) PW_TRY(pw_buf_printf(out, ", \"bf16_by\": \"%s\"", pw_kern_bf16_by(b->x.kern)));
     PW_TRY(pw_buf_printf(out, ", \"ms\": %.3f, \"tok_s\": %.1f", b->ms, 1e3 * b->tokens / b->ms));
     if (b->x.train)
         PW_TRY(pw_buf_printf(out, ", \"gemm_bound_ms\": %.3f, \"gemm_blas_ms\": %.3f, \"loss\": %.4f", b->bound_ms,
