@@ -69,6 +69,8 @@ typedef struct NAME { } NAME;
 %long_call(pwy_model_new)
 %long_call(pwy_model_open)
 %long_call(pwy_model_save)
+%long_call(pwy_model_pack)
+%long_call(model_verify)
 %long_call(pwy_trainer_new)
 %long_call(pwy_trainer_run)
 %long_call(pwy_trainer_step)
@@ -112,6 +114,7 @@ typedef struct NAME { } NAME;
 %ignore pwy_router_pairs;
 %ignore pwy_router_biases;
 %ignore pwy_router_balance;
+%ignore pwy_model_verify;
 %ignore pwy_tokenizer_train;
 %ignore pwy_tokenizer_encode;
 %ignore pwy_tokenizer_decode;
@@ -178,6 +181,12 @@ static pwy_status router_load(pwy_router *router, int64_t experts, struct longs 
     if (counts->data == NULL) return PWY_E_NOMEM;
     counts->n = experts;
     return pwy_router_load(router, counts->data);
+}
+
+/* The message of the error names what differs. */
+static pwy_status model_verify(pwy_context *context, const char *path)
+{
+    return pwy_model_verify(context, path, NULL, NULL);
 }
 
 static pwy_status tokenizer_train(struct texts texts, int64_t vocab, pwy_tokenizer **out)

@@ -241,7 +241,7 @@ START_TEST(packing_keeps_it_all)
     OK(add_first());
     OK(add_second());
     struct pw_chain *old = chain(3);
-    OK(pw_chain_pack(base));
+    OK(pw_chain_pack(base, NULL, NULL));
     ck_assert_int_eq(entries(false), 1);
     struct pw_chain *c = chain(1);
     is_second(c);
@@ -250,7 +250,7 @@ START_TEST(packing_keeps_it_all)
     pw_chain_free(c);
     pw_chain_free(old);
     sound(0);
-    OK(pw_chain_pack(base));            /* nothing to do */
+    OK(pw_chain_pack(base, NULL, NULL));            /* nothing to do */
     OK(add_second() == PWY_E_FORMAT ? PWY_OK : PWY_E_STATE);        /* experts+5: there are 6 */
 }
 END_TEST
@@ -280,7 +280,7 @@ START_TEST(mode_and_links_are_kept)
     OK(pw_chain_open(path, &c));
     ck_assert_int_eq(c->n, 2);
     pw_chain_free(c);
-    OK(pw_chain_pack(path));
+    OK(pw_chain_pack(path, NULL, NULL));
     ck_assert(lstat(path, &st) == 0 && S_ISLNK(st.st_mode));
     ck_assert_int_eq(stat(base, &st), 0);
     ck_assert_int_eq(st.st_mode & 07777, 0640);
@@ -311,7 +311,7 @@ START_TEST(two_writers)
     struct pw_replace *r;
     OK(pw_replace_begin(base, &r));
     FAILS(add_first(), PWY_E_STATE);
-    FAILS(pw_chain_pack(base), PWY_E_STATE);
+    FAILS(pw_chain_pack(base, NULL, NULL), PWY_E_STATE);
     OK(pw_write_all(pw_replace_fd(r), "x", 1, "x"));
     pw_replace_abort(r);
     OK(add_first());
@@ -392,7 +392,7 @@ END_TEST
 
 static pwy_status pack(void)
 {
-    return pw_chain_pack(base);
+    return pw_chain_pack(base, NULL, NULL);
 }
 
 /* Runs `act` in a child that dies at its k-th step. True: it came to its end. */
@@ -490,7 +490,7 @@ START_TEST(readers_beside_writers)
             struct pw_tensor t = ints(name, 1, 1, i % 100);
             snprintf(name, sizeof name, "task/%d", i);
             if (pw_delta_write(base, NULL, &t, 1, NULL) != PWY_OK) _exit(1);
-            if (i % 3 == 2 && pw_chain_pack(base) != PWY_OK) _exit(2);
+            if (i % 3 == 2 && pw_chain_pack(base, NULL, NULL) != PWY_OK) _exit(2);
         }
     for (int i = 0; i < 300; i++) {
         struct pw_chain *c = NULL;
@@ -504,7 +504,7 @@ START_TEST(readers_beside_writers)
     ck_assert_int_eq(waitpid(child, NULL, WNOHANG), 0);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
-    pw_chain_free((OK(pw_chain_pack(base)), chain(1)));
+    pw_chain_free((OK(pw_chain_pack(base, NULL, NULL)), chain(1)));
 }
 END_TEST
 

@@ -156,8 +156,8 @@ RECIPE
 
 test_help() {
     run 0 "help" --help
-    for command in train eval predict continual inspect bench; do prints "help" "  $command "; done
-    for command in train eval predict continual inspect bench; do
+    for command in train eval predict continual inspect verify pack bench; do prints "help" "  $command "; done
+    for command in train eval predict continual inspect verify pack bench; do
         run 0 "$command --help" $command --help
         prints "$command --help" "^usage: pathways $command"
         prints "$command --help" "Exit status"
@@ -331,6 +331,25 @@ test_inspect() {
     one_line "inspect of what is no model"
 }
 
+test_verify() {
+    run 0 "verify" verify one.pathways
+    lines "verify" 0 out
+    run 0 "pack" pack one.pathways
+    cp one.pathways two.pathways
+    head -c 1 /dev/zero | tr '\000' '\377' | dd of=two.pathways bs=1 seek=20 conv=notrunc 2> /dev/null
+    run 1 "verify a damaged header" verify two.pathways
+    prints "verify a damaged header" "two.pathways: header"
+    one_line "verify a damaged header"
+    cp one.pathways two.pathways
+    printf 'x' | dd of=two.pathways bs=1 seek=$(($(wc -c < one.pathways) - 1)) conv=notrunc 2> /dev/null
+    run 1 "verify damaged digests" verify two.pathways --json
+    json_lines "verify damaged digests" file part why
+    prints "verify damaged digests" '"part":"pathways.digests"'
+    run 1 "verify what is not there" verify nowhere.pathways
+    run 1 "pack what is not there" pack nowhere.pathways
+    rm -f two.pathways
+}
+
 test_bench() {
     shape="--d 16 --layers 1 --heads 2 --hidden 16 --experts 2 --topk 1 --vocab 64 --dtype f32 --threads 1"
     run 0 "bench train" bench train $shape --seq 8 --batch 2 --steps 2
@@ -420,6 +439,7 @@ test_eval
 test_predict
 test_predict_badly
 test_inspect
+test_verify
 test_bench
 test_bad_recipes
 test_bad_places

@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #endif
 #include "model_rig.h"
+#include "file/chain.h"
+#include "model/model.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -183,6 +185,73 @@ START_TEST(killed_while_saving)
     holds(in_folder("kept"), file);
     free(b.data);
     pwy_model_free(other);
+}
+END_TEST
+
+/* --- digests and deltas --- */
+
+static int64_t told;
+
+static void tell(const char *path, const char *part, const char *why, void *user)
+{
+    ck_assert_str_eq(path, in_folder("one"));
+    ck_assert_str_eq(part, user);
+    ck_assert_ptr_nonnull(why);
+    told++;
+}
+
+START_TEST(a_changed_weight_is_named)
+{
+    const char *name = "task/words/head.w";
+    pwy_model *m;
+    struct pw_tensors *t;
+    OK(pwy_model_save(model, in_folder("one")));
+    OK(pwy_model_verify(NULL, in_folder("one"), NULL, NULL));
+    OK(pw_tensors_read(file.data, (size_t)file.len, "f", &t));
+    const struct pw_tensor *w = pw_tensors_find(t, name);
+    ck_assert_ptr_nonnull(w);
+    ((char *)(uintptr_t)w->data)[w->bytes / 2] ^= 1;
+    pw_tensors_free(t);
+    write_bytes(in_folder("one"), file.data, file.len);
+    FAILS(pwy_model_verify(NULL, in_folder("one"), tell, (void *)(uintptr_t)name), PWY_E_FORMAT);
+    SAYS(name);
+    ck_assert_int_eq(told, 1);
+    OK(pwy_model_open(NULL, in_folder("one"), &m));         /* opening reads no weights */
+    pwy_model_free(m);
+    FAILS(pwy_model_verify(NULL, in_folder("none"), NULL, NULL), PWY_E_NOT_FOUND);
+}
+END_TEST
+
+/* A weight of its own in a delta is what answers, before and after packing; saving anew takes the deltas away. */
+START_TEST(a_delta_is_part_of_the_model)
+{
+    static char name[] = "task/words/head.b";
+    pwy_model *m;
+    struct pw_tensors *t;
+    OK(pwy_model_save(model, in_folder("one")));
+    OK(pw_tensors_read(file.data, (size_t)file.len, "f", &t));
+    struct pw_tensor b = *pw_tensors_find(t, name);
+    char *changed = calloc(b.bytes, 1);
+    b.data = changed;
+    OK(pw_delta_write(in_folder("one"), NULL, &b, 1, NULL));
+    pw_tensors_free(t);
+    ck_assert_int_eq(entries(), 2);
+    OK(pwy_model_open(NULL, in_folder("one"), &m));
+    char *want = rig_ask(m, NULL, TASKS, 16, 8);
+    ck_assert_mem_eq(pw_params_find(m->params, name)->w, changed, b.bytes);
+    pwy_model_free(m);
+    OK(pwy_model_pack(in_folder("one")));
+    ck_assert_int_eq(entries(), 1);
+    OK(pwy_model_verify(NULL, in_folder("one"), NULL, NULL));
+    OK(pwy_model_open(NULL, in_folder("one"), &m));
+    rig_same_answers(m, NULL, TASKS, 8, want);
+    pwy_model_free(m);
+    OK(pw_delta_write(in_folder("one"), NULL, &b, 1, NULL));
+    OK(pwy_model_save(model, in_folder("one")));
+    ck_assert_int_eq(entries(), 1);
+    holds(in_folder("one"), file);
+    free(changed);
+    free(want);
 }
 END_TEST
 
@@ -371,6 +440,8 @@ static Suite *suite(void)
     tcase_add_test(t, unwritable_folders);
     tcase_add_test(t, full_devices);
     tcase_add_test(t, killed_while_saving);
+    tcase_add_test(t, a_changed_weight_is_named);
+    tcase_add_test(t, a_delta_is_part_of_the_model);
     tcase_add_test(t, not_a_model);
     tcase_add_test(t, cut_short);
     tcase_add_test(t, wrong_in_one_place);

@@ -37,6 +37,16 @@ PWY_API pwy_status pwy_model_save_memory(const pwy_model *model, void **data, in
 /** Whether a model could be written there now: PWY_E_IO or PWY_E_NOT_FOUND says why not. For asking before a long run.
  *  @since 0.1 */
 PWY_API pwy_status pwy_model_check_path(const char *path);
+/** Folds what was added beside the file (PATH.delta1, ...) into it, atomically; nothing to do is PWY_OK. PWY_E_STATE:
+ *  another writer is at it. @since 0.1 */
+PWY_API pwy_status pwy_model_pack(const char *path);
+/** Told of a part of a file that is not as it was written: a tensor's name, "header" or "padding", and what is wrong
+ *  with it. All texts are borrowed for the call. */
+typedef void (*pwy_damage_fn)(const char *file, const char *part, const char *why, void *user);
+/** Reads every byte of a model file, and of what was added beside it, against the digests in it. tell (NULL: nobody) is
+ *  called on this thread for each part that differs; then the result is PWY_E_FORMAT, and the message names the first.
+ *  PWY_E_UNSUPPORTED: written without digests. @since 0.1 */
+PWY_API pwy_status pwy_model_verify(pwy_context *context, const char *path, pwy_damage_fn tell, void *user);
 /** Lets go; NULL allowed. @since 0.1 */
 PWY_API void pwy_model_free(pwy_model *model);
 /** The tasks as the model knows them. Borrowed, as long as the model; not to be changed. @since 0.1 */

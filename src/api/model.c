@@ -1,6 +1,7 @@
 /* Models: see pathways/model.h. */
 #include "pathways/model.h"
 #include "api/check.h"
+#include "file/chain.h"
 #include "file/model_file.h"
 #include "sys/fpmode.h"
 #include <stdlib.h>
@@ -83,6 +84,37 @@ pwy_status pwy_model_save_memory(const pwy_model *model, void **data, int64_t *l
     *data = buf.data;
     *len = (int64_t)buf.len;
     return PWY_OK;
+}
+
+pwy_status pwy_model_pack(const char *path)
+{
+    PW_GIVEN(path);
+    return pw_model_pack(path);
+}
+
+/* The first damage is kept for the message. */
+struct telling { pwy_damage_fn tell; void *user; struct pw_buf first; pwy_status status; };
+
+static void told(void *arg, const char *file, const char *part, const char *why)
+{
+    struct telling *t = arg;
+    if (t->first.len == 0) t->status = pw_buf_printf(&t->first, "%s: %s %s", file, part, why);
+    if (t->tell != NULL) t->tell(file, part, why, t->user);
+}
+
+pwy_status pwy_model_verify(pwy_context *context, const char *path, pwy_damage_fn tell, void *user)
+{
+    struct telling t = {.tell = tell, .user = user, .status = PWY_OK};
+    int64_t n = 0;
+    (void)context;
+    PW_GIVEN(path);
+    pwy_status status = pw_chain_verify(path, told, &t, &n);
+    if (status == PWY_OK) status = t.status;
+    if (status == PWY_OK && n > 1)
+        status = pw_fail(PWY_E_FORMAT, "%s; %lld other parts differ too", t.first.data, (long long)n - 1);
+    else if (status == PWY_OK && n == 1) status = pw_fail(PWY_E_FORMAT, "%s", t.first.data);
+    pw_buf_free(&t.first);
+    return status;
 }
 
 void pwy_model_free(pwy_model *model)

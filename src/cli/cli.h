@@ -54,4 +54,6 @@ int cli_add(int argc, char **argv);
 int cli_continual(int argc, char **argv);
 int cli_inspect(int argc, char **argv);
 int cli_bench(int argc, char **argv);
+int cli_verify(int argc, char **argv);
+int cli_pack(int argc, char **argv);
 #endif

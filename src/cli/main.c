@@ -17,6 +17,8 @@ const struct cli_command cli_commands[] = {
     {"continual", "FILE [--json]", "show what eval --matrix kept of tasks learned one by one", cli_continual},
     {"inspect", "MODEL [--json] [--task NAME] [--sense NAME] [--state NAME] [--kind NAME] [--label NAME]",
      "show what is in a model", cli_inspect},
+    {"verify", "MODEL [--json]", "check every byte of a model against its digests", cli_verify},
+    {"pack", "MODEL", "fold what was added beside a model into it", cli_pack},
     {"bench", "train|predict|decode [--d N] [--layers N] ...", "time the reference workloads", cli_bench},
     {0}};
 

@@ -6,6 +6,8 @@
 #include "file/verify.h"
 #include "sys/file.h"
 
+#define PW_REGISTRY "pathways.registry."    /* how the names of those tensors begin that hold a file's own tasks */
+
 struct pw_link { char *path; struct pw_mapping map; struct pw_tensors *tensors; };
 struct pw_chain {
     char *path;                         /* of the base, behind symbolic links */
@@ -26,8 +28,11 @@ bool pw_chain_holds(const struct pw_chain *c, const void *data);    /* whether i
    the last header (NULL: any); PWY_E_STATE when another was added since, or someone is writing. All of it is there
    afterwards, or nothing. *number: of the delta. NULL allowed. */
 pwy_status pw_delta_write(const char *path, const char *tip, const struct pw_tensor *list, int64_t n, int *number);
-/* Folds the deltas into the base, atomically. Nothing to do: PWY_OK. */
-pwy_status pw_chain_pack(const char *path);
+/* Folds the deltas into the base, atomically. Nothing to do: PWY_OK. own (NULL: nothing): puts what stands in place of
+   the files' own tasks, PW_OWN_TENSORS at most, into list and says how many; they must live until this is over. */
+enum { PW_OWN_TENSORS = 8 };
+typedef pwy_status (*pw_own_fn)(void *arg, const struct pw_chain *c, struct pw_tensor *list, int64_t *n);
+pwy_status pw_chain_pack(const char *path, pw_own_fn own, void *arg);
 /* Takes deltas 1..n of a base that was replaced away, the last first; under the lock of its writer. path: behind
    symbolic links. */
 void pw_deltas_remove(const char *path, int n);
@@ -37,8 +42,10 @@ pwy_status pw_chain_verify(const char *path, pw_damage_fn tell, void *arg, int64
 pwy_status pw_write_to_fd(void *fd, const void *data, size_t len);      /* a pw_write_fn: into the int at fd */
 
 /* --- merge.c --- */
-/* Puts a delta's tensors into `all`, whose names stay where they are. name: the delta's, in messages. */
+/* Puts a delta's tensors into `all`, whose names stay where they are, but for those that are each file's own: digests
+   and tasks. name: the delta's, in messages. */
 pwy_status pw_tensors_merge(struct pw_tensors *all, const struct pw_tensor *list, int64_t n, const char *name);
 /* A list of its own with the tensors of `base`, to merge into. */
 pwy_status pw_tensors_view(const struct pw_tensors *base, struct pw_tensors **out);
+bool pw_is_files_own(const char *name);                             /* digests and tasks */
 #endif

@@ -88,18 +88,30 @@ pwy_status pw_delta_write(const char *path, const char *tip, const struct pw_ten
     return status;
 }
 
-/* All but the digests, which a writer makes anew. */
-static pwy_status write_whole(const struct pw_chain *c, struct pw_replace *r)
+/* Another's name for what each file has of its own is left alone where nothing takes its place. */
+static pwy_status list_whole(const struct pw_chain *c, pw_own_fn own, void *arg, struct pw_tensor *list, int64_t *n)
+{
+    *n = 0;
+    if (own != NULL)
+        PW_TRY(own(arg, c, list, n));
+    for (int64_t i = 0; i < c->all->n; i++) {
+        const char *name = c->all->list[i].name;
+        if (strcmp(name, PW_DIGESTS) != 0 && (own == NULL || !pw_is_files_own(name)))
+            list[(*n)++] = c->all->list[i];
+    }
+    return PWY_OK;
+}
+
+static pwy_status write_whole(const struct pw_chain *c, pw_own_fn own, void *arg, struct pw_replace *r)
 {
     struct pw_node *metadata = pw_node_copy(c->link[0].tensors->metadata);
-    struct pw_tensor *list = pw_calloc((size_t)c->all->n + 1, sizeof *list);
+    struct pw_tensor *list = pw_calloc((size_t)c->all->n + PW_OWN_TENSORS, sizeof *list);
     int64_t n = 0;
     int fd = pw_replace_fd(r);
     pwy_status status = metadata == NULL || list == NULL ? PWY_E_NOMEM : PWY_OK;
+    if (status == PWY_OK)
+        status = list_whole(c, own, arg, list, &n);
     if (status == PWY_OK) {
-        for (int64_t i = 0; i < c->all->n; i++)
-            if (strcmp(c->all->list[i].name, PW_DIGESTS) != 0)
-                list[n++] = c->all->list[i];
         pw_node_remove(metadata, "digest");
         pw_node_remove(metadata, "digests");
         status = pw_digested_write(list, n, metadata, pw_write_to_fd, &fd);
@@ -109,7 +121,7 @@ static pwy_status write_whole(const struct pw_chain *c, struct pw_replace *r)
     return status;
 }
 
-pwy_status pw_chain_pack(const char *path)
+pwy_status pw_chain_pack(const char *path, pw_own_fn own, void *arg)
 {
     struct pw_replace *r;
     struct pw_chain *c;
@@ -118,7 +130,7 @@ pwy_status pw_chain_pack(const char *path)
     if (status == PWY_OK) {
         bool packed = c->n == 1 && pw_chain_tip(c)[0] != 0;
         if (!packed)
-            status = write_whole(c, r);
+            status = write_whole(c, own, arg, r);
         if (status == PWY_OK && !packed)
             status = pw_replace_publish(r);
         if (status == PWY_OK && !packed)

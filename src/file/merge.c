@@ -89,10 +89,15 @@ static pwy_status merge_one(struct pw_tensors *all, const struct pw_tensor *t, c
     return PWY_OK;
 }
 
+bool pw_is_files_own(const char *name)
+{
+    return strcmp(name, PW_DIGESTS) == 0 || strncmp(name, PW_REGISTRY, sizeof PW_REGISTRY - 1) == 0;
+}
+
 pwy_status pw_tensors_merge(struct pw_tensors *all, const struct pw_tensor *list, int64_t n, const char *name)
 {
     for (int64_t i = 0; i < n; i++)
-        if (strcmp(list[i].name, PW_DIGESTS) != 0)
+        if (!pw_is_files_own(list[i].name))
             PW_TRY(merge_one(all, &list[i], name));
     return PWY_OK;
 }

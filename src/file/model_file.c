@@ -150,28 +150,56 @@ pwy_status pw_model_write(const pwy_model *m, const struct pw_tensor *extra, int
     struct pw_node *metadata = NULL;
     pwy_status status = listing_make(m, extra, n_extra, &l);
     if (status == PWY_OK) status = make_metadata(&metadata);
-    if (status == PWY_OK) status = pw_tensors_write(l.list, l.n, metadata, write, arg);
+    if (status == PWY_OK) status = pw_digested_write(l.list, l.n, metadata, write, arg);
     pw_node_free(metadata);
     listing_free(&l);
     return status;
 }
 
-struct to_file { int fd; const char *path; };
-
-static pwy_status write_fd(void *arg, const void *data, size_t len)
+/* In place, with what was beside the old one taken away before the next writer may come. */
+static pwy_status put_in_place(struct pw_replace *r, const char *path)
 {
-    const struct to_file *to = arg;
-    return pw_write_all(to->fd, data, len, to->path);
+    char *resolved;
+    PW_TRY(pw_path_resolve(path, &resolved));
+    int deltas = pw_deltas_count(resolved);
+    pwy_status status = pw_replace_publish(r);
+    if (status == PWY_OK) pw_deltas_remove(resolved, deltas);
+    free(resolved);
+    return status;
 }
 
 pwy_status pw_model_write_file(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, const char *path)
 {
     struct pw_replace *r;
     PW_TRY(pw_replace_begin(path, &r));
-    struct to_file to = {pw_replace_fd(r), path};
-    pwy_status status = pw_model_write(m, extra, n_extra, write_fd, &to);
-    if (status == PWY_OK) return pw_replace_commit(r);
+    int fd = pw_replace_fd(r);
+    pwy_status status = pw_model_write(m, extra, n_extra, pw_write_to_fd, &fd);
+    if (status == PWY_OK) status = put_in_place(r, path);
     pw_replace_abort(r);
+    return status;
+}
+
+/* The tasks of base and deltas as one file's. */
+struct whole_registry { pwy_context *ctx; struct pw_image image; };
+
+static pwy_status put_registry(void *arg, const struct pw_chain *c, struct pw_tensor *list, int64_t *n)
+{
+    struct whole_registry *w = arg;
+    pwy_registry *r;
+    PW_TRY(pw_registry_from_chain(w->ctx, c, &r));
+    pwy_status status = pw_registry_image(r, 0, NULL, NULL, &w->image);
+    if (status == PWY_OK) *n = pw_registry_tensors(&w->image, list);
+    pwy_registry_free(r);
+    return status;
+}
+
+pwy_status pw_model_pack(const char *path)
+{
+    struct whole_registry w = {0};
+    PW_TRY(pw_context_or_default(NULL, &w.ctx));
+    pwy_status status = pw_chain_pack(path, put_registry, &w);
+    pw_image_free(&w.image);
+    pw_context_release(w.ctx);
     return status;
 }
 
@@ -215,10 +243,10 @@ static bool is_param(const struct pw_tensor *t)
 static pwy_status bring(struct pw_params *set, const struct pw_tensor *t, bool own)
 {
     real *w = (real *)(uintptr_t)t->data;
-    own = own || (uintptr_t)t->data % sizeof(real) != 0;
+    own = own || t->n_pieces > 0 || (uintptr_t)t->data % sizeof(real) != 0;
     if (own) {
         PW_NEED(w = pw_calloc(t->bytes / sizeof(real) + 1, sizeof(real)));
-        memcpy(w, t->data, t->bytes);
+        pw_tensor_copy(t, w);
     }
     return pw_params_bring(set, t->name, t->rank, t->shape, w, !own);
 }
@@ -250,15 +278,24 @@ static pwy_status read_tokenizer(pwy_model *m, const struct pw_tensors *tensors,
     return t == NULL ? PWY_OK : pw_tok_load(t->data, t->bytes, name, &m->tok);
 }
 
-static pwy_status read_model(pwy_model *m, const struct pw_node *config, const struct pw_tensors *tensors,
-                             const char *name, bool own)
+/* Where a model is read from. chain: the files that the tensors are of, or NULL: bytes. */
+struct origin { const struct pw_tensors *tensors; const char *name; bool own; const struct pw_chain *chain; };
+
+static pwy_status read_registry(pwy_model *m, const struct origin *from)
+{
+    if (from->chain != NULL) return pw_registry_from_chain(m->ctx, from->chain, &m->registry);
+    return pw_registry_from_tensors(m->ctx, from->tensors, from->name, from->own, &m->registry);
+}
+
+static pwy_status read_model(pwy_model *m, const struct pw_node *config, const struct origin *from)
 {
     const struct pw_node *run = pw_node_get(config, "run");
-    PW_TRY(check_version(config, name));
+    const struct pw_tensors *tensors = from->tensors;
+    PW_TRY(check_version(config, from->name));
     PW_TRY(pw_options_read(pw_node_get(config, "shape"), "shape", pw_shape_options, &m->shape));
-    PW_TRY(pw_registry_from_tensors(m->ctx, tensors, name, own, &m->registry));
-    PW_TRY(read_tokenizer(m, tensors, name));
-    PW_TRY(read_params(m, tensors, own));
+    PW_TRY(read_registry(m, from));
+    PW_TRY(read_tokenizer(m, tensors, from->name));
+    PW_TRY(read_params(m, tensors, from->own));
     PW_TRY(pw_model_assemble(m));
     read_loads(m, tensors);
     if (run != NULL) PW_NEED(m->run = pw_node_copy(run));
@@ -277,21 +314,26 @@ static pwy_status blame_file(const char *name, pwy_status status)
     return status;
 }
 
-pwy_status pw_model_from_tensors(pwy_context *ctx, const struct pw_tensors *tensors, const char *name, bool own,
-                                 pwy_model **out)
+static pwy_status model_from(pwy_context *ctx, const struct origin *from, pwy_model **out)
 {
     struct pw_node *config;
     pwy_model *m;
     pwy_status status;
-    PW_TRY(read_json(tensors, "pathways.config", name, &config));
+    PW_TRY(read_json(from->tensors, "pathways.config", from->name, &config));
     status = pw_model_make(ctx, &m);
     if (status == PWY_OK) {
-        status = read_model(m, config, tensors, name, own);
+        status = read_model(m, config, from);
         if (status == PWY_OK) *out = m;
         else pw_model_release(m);
     }
     pw_node_free(config);
-    return status == PWY_OK ? PWY_OK : blame_file(name, status);
+    return status == PWY_OK ? PWY_OK : blame_file(from->name, status);
+}
+
+pwy_status pw_model_from_tensors(pwy_context *ctx, const struct pw_tensors *tensors, const char *name, bool own,
+                                 pwy_model **out)
+{
+    return model_from(ctx, &(struct origin){tensors, name, own, NULL}, out);
 }
 
 static pwy_status from_bytes(pwy_context *ctx, const char *data, size_t len, const char *name, bool own,
@@ -306,15 +348,18 @@ static pwy_status from_bytes(pwy_context *ctx, const char *data, size_t len, con
 
 pwy_status pw_model_read_file(pwy_context *ctx, const char *path, pwy_model **out)
 {
-    struct pw_mapping file;
+    struct pw_chain *c;
     pwy_model *m;
-    PW_TRY(pw_map_open(path, &file));
-    pwy_status status = from_bytes(ctx, file.data, file.len, path, false, &m);
+    PW_TRY(pw_chain_open(path, &c));
+    if (c->ignored != NULL)
+        pw_log(ctx, PWY_LOG_WARNING, "%s: left out: it belongs to another %s", c->ignored, path);
+    pwy_status status = model_from(ctx, &(struct origin){c->all, path, false, c}, &m);
     if (status != PWY_OK) {
-        pw_map_close(&file);
+        pw_chain_free(c);
         return status;
     }
-    m->file = file;
+    m->files = c;
+    m->close_files = pw_chain_free;
     *out = m;
     return PWY_OK;
 }

@@ -18,6 +18,8 @@ pwy_status pw_model_from_tensors(pwy_context *ctx, const struct pw_tensors *tens
                                  pwy_model **out);
 /* Maps the file; the model keeps the mapping. */
 pwy_status pw_model_read_file(pwy_context *ctx, const char *path, pwy_model **out);
+/* Folds the deltas beside it into the file, tasks and all. */
+pwy_status pw_model_pack(const char *path);
 /* Takes data (malloc'ed), also on failure. */
 pwy_status pw_model_read_memory(pwy_context *ctx, char *data, size_t len, pwy_model **out);
 /* A copy that may be written to, without the sources. */

@@ -1,5 +1,6 @@
 /* The registry's tensors. */
 #include "file/registry_file.h"
+#include <stdlib.h>
 #include <string.h>
 #include "file/chain.h"
 
@@ -63,6 +64,22 @@ pwy_status pw_registry_from_tensors(pwy_context *ctx, const struct pw_tensors *t
     struct pw_task_segment_bytes b;
     PW_TRY(pw_registry_segment(tensors, name, &b));
     return pw_registry_open(ctx, &b, 1, own, out);
+}
+
+pwy_status pw_registry_from_chain(pwy_context *ctx, const struct pw_chain *c, pwy_registry **out)
+{
+    struct pw_task_segment_bytes *b = pw_calloc((size_t)c->n, sizeof *b);
+    pwy_status status = PWY_OK;
+    int n = 0;
+    PW_NEED(b);
+    for (int i = 0; i < c->n && status == PWY_OK; i++) {
+        const struct pw_link *l = &c->link[i];
+        if (i > 0 && pw_tensors_find(l->tensors, layouts[1].name) == NULL) continue;
+        status = pw_registry_segment(l->tensors, l->path, &b[n++]);
+    }
+    if (status == PWY_OK) status = pw_registry_open(ctx, b, n, false, out);
+    free(b);
+    return status;
 }
 
 /* --- a file of its own --- */

@@ -1,7 +1,7 @@
 /* A registry as tensors of a safetensors file: docs/format.md, task/record.h. */
 #ifndef PW_REGISTRY_FILE_H
 #define PW_REGISTRY_FILE_H
-#include "file/file.h"
+#include "file/chain.h"
 #include "task/record.h"
 #include "task/task.h"
 
@@ -17,4 +17,6 @@ pwy_status pw_registry_from_tensors(pwy_context *ctx, const struct pw_tensors *t
 /* A registry as a file of its own, replaced as a whole; and back, mapped, from such a file or a model's. */
 pwy_status pw_registry_write_file(const pwy_registry *r, const char *path);
 pwy_status pw_registry_read_file(pwy_context *ctx, const char *path, pwy_registry **out);
+/* Those of a base and its deltas; the chain must outlive the registry. */
+pwy_status pw_registry_from_chain(pwy_context *ctx, const struct pw_chain *c, pwy_registry **out);
 #endif

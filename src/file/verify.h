@@ -15,8 +15,8 @@ bool pw_stored_digest(const struct pw_tensors *file, const struct pw_tensor *t, 
 
 /* Told of each part that is not as it was written. part: a tensor's name, "header" or "padding". */
 typedef void (*pw_damage_fn)(void *arg, const char *file, const char *part, const char *why);
-/* Reads all of one file (NULL: nobody is told). *n_damaged: parts that differ. PWY_E_UNSUPPORTED: an older format
-   without digests. */
+/* Reads all of one file (NULL: nobody is told). *n_damaged: parts that differ. PWY_E_UNSUPPORTED: a file without
+   digests. */
 pwy_status pw_verify_bytes(const char *data, size_t len, const char *name, pw_damage_fn tell, void *arg,
                            int64_t *n_damaged);
 #endif

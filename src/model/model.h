@@ -34,6 +34,7 @@ struct pw_net {
 static inline bool pw_streams(const struct pw_net *net) { return net->writes && net->task->target == NULL; }
 
 struct pw_nets;
+struct pw_chain;
 struct pwy_model {
     int count;                                      /* atomic references */
     pwy_context *ctx;
@@ -44,7 +45,8 @@ struct pwy_model {
     struct pw_trunk *trunk;
     struct pw_nets *nets;                           /* of every task, opened when first asked for */
     struct pw_param *embed;                         /* (vocab, d), tied to the writing head; NULL: no text */
-    struct pw_mapping file; void *memory;           /* what borrowed weights lie in */
+    /* What borrowed weights lie in: files, which the layer that mapped them knows how to close, or bytes. */
+    struct pw_chain *files; void (*close_files)(struct pw_chain *); void *memory;
     pwy_model *parent;                              /* or whose they are: held; NULL */
     int64_t trunk_fixed, expert_size, total;   /* parameters: of the trunk without experts, of one expert, of all */
     struct pw_node *run;                            /* how it was trained: steps, plan, seed; NULL */

@@ -168,6 +168,7 @@ static pwy_status transpose_embedding(const pwy_model *m)
     const int64_t v = m->shape.vocab, d = m->shape.d;
     real *turned;
     if (m->nets->embed_t != NULL) return PWY_OK;
+    if (m->embed == NULL) return pw_fail(PWY_E_FORMAT, "the task writes, but the model has no tokenizer");
     PW_NEED(turned = pw_calloc((size_t)(v * d), sizeof *turned));
     for (int64_t i = 0; i < v; i++)
         for (int64_t j = 0; j < d; j++) turned[j * v + i] = m->embed->w[i * d + j];
