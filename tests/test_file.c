@@ -1,4 +1,4 @@
-/* Model files: what was saved comes back, damage is named and harms nobody, the old file stays until the new is whole. */
+/* Model files: what was saved comes back, damage is named and harms nobody, the old file stays till the new is whole. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
