@@ -303,7 +303,10 @@ START_TEST(deltas_change_what_was)
 }
 END_TEST
 
-/* --- queries --- */
+static const char *name_at(const pwy_registry *r, int64_t i)
+{
+    return pwy_task_name(pwy_registry_at(r, i));
+}
 
 static int64_t select_all(const pwy_registry *r, const char *query, int64_t room, int64_t *out)
 {
@@ -317,6 +320,70 @@ static int64_t select_all(const pwy_registry *r, const char *query, int64_t room
     pwy_options_free(o);
     return found;
 }
+
+static void same_image(const pwy_registry *a, const pwy_registry *b)
+{
+    struct pw_image x, y;
+    OK(pw_registry_image(a, 0, NULL, NULL, &x));
+    OK(pw_registry_image(b, 0, NULL, NULL, &y));
+    struct pw_buf *p[] = {&x.records, &x.index, &x.names, &x.texts, &x.labels};
+    struct pw_buf *q[] = {&y.records, &y.index, &y.names, &y.texts, &y.labels};
+    for (int i = 0; i < 5; i++) {
+        ck_assert_uint_eq(p[i]->len, q[i]->len);
+        ck_assert_mem_eq(p[i]->data, q[i]->data, p[i]->len);
+    }
+    pw_image_free(&x);
+    pw_image_free(&y);
+}
+
+/* Removes two, changes three, adds two, one of them by a name that was removed. */
+static void change_some(pwy_registry *r)
+{
+    OK(pwy_registry_remove(r, "task 5"));
+    OK(pwy_registry_remove(r, "task 40"));
+    ck_assert_str_eq(name_at(r, 7), "task 8");
+    ck_assert_str_eq(name_at(r, 10), "task 11");
+    OK(pwy_task_set_weight(pwy_registry_at(r, 7), 3));
+    OK(pwy_task_add_label(pwy_registry_at(r, 10), "late"));
+    add(r, 60);
+    add(r, 40);
+}
+
+/* Base and delta together are the registry as it became, whether its tasks were read meanwhile or not. */
+static void changes_come_back(int read_every)
+{
+    pwy_registry *r = reopened(registry(60)), *both;
+    struct pw_image base, delta;
+    int64_t found[8];
+    OK(pw_registry_image(r, 0, NULL, NULL, &base));
+    for (int i = 0; i < 60; i += read_every) pwy_task_part_count(pwy_registry_at(r, i));
+    change_some(r);
+    const struct pw_registry_changes c = {.again = (const int64_t[]){7, 10, 20}, .n_again = 3, .first = 58,
+                                          .gone = (const char *const[]){"task 5", "task 40"}, .n_gone = 2};
+    OK(pw_registry_delta(r, &c, NULL, NULL, &delta));
+    struct pw_task_segment_bytes b[2] = {pw_image_bytes(&base), pw_image_bytes(&delta)};
+    OK(pw_registry_open(NULL, b, 2, false, &both));
+    ck_assert_int_eq(both->n, 60);
+    ck_assert_int_eq(select_all(both, "label: late", 8, found), 1);
+    ck_assert_int_eq(found[0], 10);
+    same_image(both, r);
+    OK(pw_registry_load(both));
+    same_image(both, r);
+    pw_image_free(&base);
+    pw_image_free(&delta);
+    pwy_registry_free(both);
+    pwy_registry_free(r);
+}
+
+START_TEST(a_delta_holds_the_changes)
+{
+    changes_come_back(1);
+    changes_come_back(3);
+    changes_come_back(100);
+}
+END_TEST
+
+/* --- queries --- */
 
 static bool wanted(int q, int i)
 {
@@ -483,7 +550,8 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {names_come_and_go, a_name_twice_is_refused, a_file_comes_back_whole,
-        what_is_not_read_is_copied, threads_find_the_same, many_labels, deltas_change_what_was, queries,
+        what_is_not_read_is_copied, threads_find_the_same, many_labels, deltas_change_what_was,
+        a_delta_holds_the_changes, queries,
         queries_that_are_wrong, sealed_tasks_stay, damage_never_crashes, files_that_are_none};
     Suite *s = suite_create("registry");
     TCase *t = tcase_create("registry");

@@ -103,8 +103,8 @@ struct going {
 };
 
 struct imaging {
-    const pwy_registry *r; int64_t first; pw_senses_fn senses; void *arg;
-    bool *anew;                         /* [n - first]: made from memory, not copied */
+    const pwy_registry *r; pw_senses_fn senses; void *arg;
+    int32_t *copied;                    /* [r->n] record + 1 of a task whose labels are still to come; 0: none */
     struct pw_image im;
 };
 
@@ -153,12 +153,12 @@ static pwy_status look_up(struct going *g, int64_t slot)
     return pw_task_segment_read(g->from, at.k, &g->old);
 }
 
-static pwy_status put_task(struct going *g, struct pw_image *im)
+static pwy_status put_task(struct going *g, int flags, struct pw_image *im)
 {
     const char *name = g->t != NULL ? g->t->name : pw_task_segment_name(g->from, &g->old);
     if (g->t != NULL) fill_record(g);
     else g->r = g->old;
-    g->r.flags = 0;
+    g->r.flags = (uint8_t)flags;
     PW_TRY(pw_image_add(im, name, &g->r, text_or(g->task, g, g->old.text_at, g->old.task_len),
                         text_or(g->senses, g, g->old.text_at + g->old.task_len, g->old.senses_len)));
     for (uint32_t l = 0; g->t != NULL && l < g->t->labels.n; l++)
@@ -166,19 +166,25 @@ static pwy_status put_task(struct going *g, struct pw_image *im)
     return PWY_OK;
 }
 
-static pwy_status image_task(struct imaging *to, int64_t i)
+static pwy_status image_task(struct imaging *to, int64_t i, int flags)
 {
     struct going g = {.store = to->r->store};
     pwy_status status = look_up(&g, pw_slot_of(g.store, i));
-    to->anew[i - to->first] = g.t != NULL;
     if (status == PWY_OK) status = take_json(&g, to->senses, to->arg, i);
-    if (status == PWY_OK) status = put_task(&g, &to->im);
+    if (status == PWY_OK) status = put_task(&g, flags, &to->im);
+    if (status == PWY_OK && g.t == NULL) to->copied[i] = (int32_t)to->im.n;
     free(g.task);
     free(g.senses);
     return status;
 }
 
-/* The labels of tasks that go as they are, out of their files' lists. */
+static pwy_status image_gone(struct imaging *to, const char *name)
+{
+    struct pw_record r = {.flags = PW_RECORD_GONE};
+    return pw_image_add(&to->im, name, &r, (struct pw_bytes){0}, (struct pw_bytes){0});
+}
+
+/* The labels of tasks that went as they are, out of their files' lists. */
 static pwy_status image_labels(struct imaging *to)
 {
     const struct pw_store *s = to->r->store;
@@ -187,23 +193,36 @@ static pwy_status image_labels(struct imaging *to)
         for (int64_t l = 0; l < s->segment[i].n_labels; l++) {
             uint32_t pair[2];
             memcpy(pair, (const char *)s->segment[i].b.labels.data + 8 * l, 8);
-            if (pw_store_speaks(s, i, pair[1], &index) && index >= to->first && !to->anew[index - to->first])
-                PW_TRY(pw_image_label(&to->im, pair[0], index - to->first));
+            if (pw_store_speaks(s, i, pair[1], &index) && to->copied[index] > 0)
+                PW_TRY(pw_image_label(&to->im, pair[0], to->copied[index] - 1));
         }
     return PWY_OK;
+}
+
+static pwy_status image_changes(struct imaging *to, const struct pw_registry_changes *c)
+{
+    PW_NEED(to->copied = pw_calloc((size_t)to->r->n + 1, sizeof *to->copied));
+    for (int64_t i = 0; i < c->n_again; i++) PW_TRY(image_task(to, c->again[i], PW_RECORD_AGAIN));
+    for (int64_t i = 0; i < c->n_gone; i++) PW_TRY(image_gone(to, c->gone[i]));
+    for (int64_t i = c->first; i < to->r->n; i++) PW_TRY(image_task(to, i, 0));
+    PW_TRY(image_labels(to));
+    return pw_image_finish(&to->im);
+}
+
+pwy_status pw_registry_delta(const pwy_registry *r, const struct pw_registry_changes *changes, pw_senses_fn senses,
+                             void *arg, struct pw_image *out)
+{
+    struct imaging to = {.r = r, .senses = senses, .arg = arg};
+    pwy_status status = image_changes(&to, changes);
+    if (status == PWY_OK) *out = to.im;
+    else pw_image_free(&to.im);
+    free(to.copied);
+    return status;
 }
 
 pwy_status pw_registry_image(const pwy_registry *r, int64_t first, pw_senses_fn senses, void *arg,
                              struct pw_image *out)
 {
-    struct imaging to = {.r = r, .first = first, .senses = senses, .arg = arg};
-    pwy_status status = PWY_OK;
-    PW_NEED(to.anew = pw_calloc((size_t)(r->n - first) + 1, sizeof *to.anew));
-    for (int64_t i = first; i < r->n && status == PWY_OK; i++) status = image_task(&to, i);
-    if (status == PWY_OK) status = image_labels(&to);
-    if (status == PWY_OK) status = pw_image_finish(&to.im);
-    if (status == PWY_OK) *out = to.im;
-    else pw_image_free(&to.im);
-    free(to.anew);
-    return status;
+    const struct pw_registry_changes all = {.first = first};
+    return pw_registry_delta(r, &all, senses, arg, out);
 }

@@ -37,7 +37,7 @@ static int by_hash(const void *a, const void *b)
     return (x[1] > y[1]) - (x[1] < y[1]);
 }
 
-/* At most half full. */
+/* At most half full. Records of what is gone are found by nobody: another may have the name in the same file. */
 static pwy_status make_index(struct pw_image *im)
 {
     uint64_t n_slots = 8;
@@ -46,7 +46,10 @@ static pwy_status make_index(struct pw_image *im)
     PW_NEED(slot);
     for (int64_t k = 0; k < im->n; k++) {
         uint64_t hash, at;
-        memcpy(&hash, im->records.data + (size_t)k * sizeof(struct pw_record), sizeof hash);
+        struct pw_record r;
+        memcpy(&r, im->records.data + (size_t)k * sizeof r, sizeof r);
+        if ((r.flags & PW_RECORD_GONE) != 0) continue;
+        hash = r.hash;
         for (at = hash & (n_slots - 1); slot[2 * at + 1] != 0; at = (at + 1) & (n_slots - 1)) continue;
         slot[2 * at] = (uint32_t)(hash >> 32);
         slot[2 * at + 1] = (uint32_t)(k + 1);

@@ -98,6 +98,11 @@ pwy_status pw_registry_share_sources(pwy_registry *to, const pwy_registry *from)
 typedef pwy_status (*pw_senses_fn)(void *arg, int64_t task, struct pw_node **out);
 pwy_status pw_registry_image(const pwy_registry *r, int64_t first, pw_senses_fn senses, void *arg,
                              struct pw_image *out);
+/* The same for a delta to a file: tasks again[n_again] replace those of their name there, the names gone[n_gone] are
+   removed there, and tasks from index `first` on come behind. */
+struct pw_registry_changes { const int64_t *again; int64_t n_again; const char *const *gone; int64_t n_gone, first; };
+pwy_status pw_registry_delta(const pwy_registry *r, const struct pw_registry_changes *changes, pw_senses_fn senses,
+                             void *arg, struct pw_image *out);
 
 /* persist.c: what of a task's settings its answers depend on, as JSON, the caller's: neither its name nor which of a
    model's experts are its candidates. */
