@@ -62,7 +62,7 @@ static inline void rig_trunk(struct rig *r, const struct pw_trunk_config *c)
 {
     char name[64];
     ck_assert_int_eq(pw_trunk_new(c, r->set, &r->trunk), PWY_OK);
-    for (int l = 0; l < c->layers && c->experts > 0; l++) {
+    for (int l = 0; l < c->layers && c->experts > 0 && c->router.policy != PW_HASH; l++) {
         snprintf(name, sizeof name, "trunk.%d.router", l);
         struct pw_param *p = pw_params_find(r->set, name);
         ck_assert_ptr_nonnull(p);
@@ -73,6 +73,9 @@ static inline void rig_trunk(struct rig *r, const struct pw_trunk_config *c)
 
 static const int32_t rig_off[] = {0, 5, 6, 13}, rig_prefix[] = {0, 1, 4}, rig_task[] = {0, 1, -1};
 static const struct pw_ragged rig_ragged = {3, rig_off, rig_prefix, rig_task};
+static const int32_t rig_whole[] = {5, 1, 7};
+/* Every row sees all of its sequence. */
+static const struct pw_ragged rig_ahead = {3, rig_off, rig_whole, rig_task};
 enum { RIG_ROWS = 13 };
 
 static inline bool same(const void *a, const void *b, size_t n)

@@ -302,10 +302,16 @@ static struct pw_trunk_config shape(int kind)
                                                 .parallel = true};
     if (kind == 2) c.shared = c.topk = 1;
     if (kind == 3) c.parallel = true;
+    if (kind == 4) c.router.policy = PW_WHOLE_TASK;
+    if (kind == 5) c.router.policy = PW_HASH;
+    if (kind == 6) {
+        c.router = (struct pw_router_config){.sigmoid = true, .by_bias = true, .renormalise = true, .gate_scale = 2};
+        c.bias_rate = .01;
+    }
     return c;
 }
 
-enum { KINDS = 4 };
+enum { KINDS = 7 };
 
 static void infer(struct rig *r, const struct pw_ragged *ragged, const real *in, real *out)
 {
@@ -352,7 +358,7 @@ static void step(int threads, int kind, real *out, real *din, struct rig *r)
     pw_params_zero_grad(r->set);
     ck_assert_int_eq(pw_trunk_forward(r->trunk, &r->x, &rig_ragged, in, out, NULL, &keep), PWY_OK);
     ck_assert_int_eq(pw_trunk_backward(r->trunk, &r->x, &rig_ragged, keep, dout, din, &aux), PWY_OK);
-    ck_assert(c.experts == 0 || aux > 0);
+    ck_assert(c.experts == 0 || aux > 0 || c.router.policy == PW_HASH || c.router.by_bias);
     r->x.train = false;
     infer(r, &rig_ragged, in, out + n);
     free(in);
@@ -371,7 +377,7 @@ START_TEST(threads_change_nothing)
     for (int i = 0; i < a.set->n; i++) {
         const struct pw_param *p = a.set->list[i], *q = b.set->list[i];
         size_t size = (size_t)(p->n / p->groups);
-        for (int64_t e = 0; e < p->groups; e++) {
+        for (int64_t e = 0; p->kind != PW_CONST && e < p->groups; e++) {
             const real *g = grad_at(p, e * (int64_t)size), *other = grad_at(q, e * (int64_t)size);
             ck_assert_int_eq(g == NULL, other == NULL);
             if (g != NULL) ck_assert(same(g, other, size));
@@ -415,6 +421,65 @@ START_TEST(experts_that_sleep_are_not_read)
     free(in);
     free(out);
     free(again);
+    rig_close(&r);
+}
+END_TEST
+
+START_TEST(expert_choice_is_for_encoders)
+{
+    struct pw_trunk_config c = shape(0);
+    size_t n = (size_t)(RIG_ROWS * c.d);
+    struct rig r;
+    struct pw_cache *cache;
+    real *in = numbers(1, n, 1), *out = numbers(0, n, 0), *alone = numbers(0, n, 0);
+    c.router.policy = PW_EXPERT_CHOICE;
+    c.router.capacity = 1;
+    rig_open(&r, 2, false);
+    rig_trunk(&r, &c);
+    ck_assert_int_eq(pw_trunk_forward(r.trunk, &r.x, &rig_ragged, in, out, NULL, NULL), PWY_E_ARGUMENT);
+    ck_assert_msg(strstr(pwy_error_message(), "sequence 0 is causal") != NULL, "%s", pwy_error_message());
+    infer(&r, &rig_ahead, in, out);
+    struct pw_ragged last = {1, (const int32_t[]){0, 7}, (const int32_t[]){7}, (const int32_t[]){-1}};
+    infer(&r, &last, in + 6 * c.d, alone);
+    ck_assert(same(alone, out + 6 * c.d, (size_t)(7 * c.d)));
+    ck_assert_int_eq(pw_cache_new(r.trunk, NULL, 16, &cache), PWY_OK);
+    ck_assert_int_eq(pw_trunk_feed(r.trunk, &r.x, cache, 1, 0, in, out, NULL), PWY_E_ARGUMENT);
+    pw_cache_free(cache);
+    free(in);
+    free(out);
+    free(alone);
+    rig_close(&r);
+}
+END_TEST
+
+/* The biases move once a step, where rows went; frozen ones stay. */
+START_TEST(a_trunks_biases_step)
+{
+    struct pw_trunk_config c = shape(6);
+    size_t n = (size_t)(RIG_ROWS * c.d);
+    struct rig r;
+    struct pw_trunk_keep *keep;
+    real *in = numbers(1, n, 1), *out = numbers(0, n, 0);
+    rig_open(&r, 2, true);
+    rig_trunk(&r, &c);
+    struct pw_param *bias[2] = {pw_params_find(r.set, "trunk.0.bias"), pw_params_find(r.set, "trunk.1.bias")};
+    ck_assert(bias[0] != NULL && bias[1] != NULL && bias[0]->kind == PW_CONST);
+    bias[1]->frozen = true;
+    ck_assert_int_eq(pw_trunk_forward(r.trunk, &r.x, &rig_ragged, in, out, NULL, &keep), PWY_OK);
+    ck_assert_int_eq(pw_trunk_step(r.trunk, NULL), PWY_OK);
+    double sum = 0, most = 0;
+    for (int e = 0; e < c.experts; e++) {
+        sum += bias[0]->w[e];
+        most = fmax(most, fabs(bias[0]->w[e]));
+        ck_assert_float_eq(bias[1]->w[e], 0);
+    }
+    ck_assert_double_eq_tol(sum, 0, 1e-7);
+    ck_assert_double_gt(most, .005);
+    real kept = bias[0]->w[0];
+    ck_assert_int_eq(pw_trunk_step(r.trunk, NULL), PWY_OK);
+    ck_assert_float_eq(kept, bias[0]->w[0]);
+    free(in);
+    free(out);
     rig_close(&r);
 }
 END_TEST
@@ -692,6 +757,8 @@ static Suite *suite(void)
     tcase_add_loop_test(c, a_sequence_alone_answers_as_in_a_batch, 0, KINDS);
     tcase_add_loop_test(c, threads_change_nothing, 0, KINDS);
     tcase_add_test(c, experts_that_sleep_are_not_read);
+    tcase_add_test(c, expert_choice_is_for_encoders);
+    tcase_add_test(c, a_trunks_biases_step);
     tcase_add_test(c, shuffling_changes_the_answer);
     tcase_add_loop_test(c, fed_rows_answer_as_in_one_pass, 0, KINDS);
     tcase_add_test(c, a_cache_has_its_limits);

@@ -36,6 +36,7 @@ static void check_slopes(const char *name, loss_fn loss, void *arg, real *w, con
 static void check_param(loss_fn loss, void *arg, struct pw_param *p)
 {
     int64_t size = p->n / p->groups;
+    if (p->kind == PW_CONST) return;
     for (int64_t e = 0; e < p->groups; e++) {
         if (grad_at(p, e * size) != NULL)
             check_slopes(p->name, loss, arg, pw_param_group(p, e), grad_at(p, e * size), size);
@@ -420,7 +421,8 @@ END_TEST
 
 /* --- the trunk --- */
 
-struct whole { struct rig rig; const struct pw_pathway *way[3]; struct pw_pathway *own; struct pw_trunk_config c; real *in, *dout, *out; double loads[16]; };
+struct whole {
+    const struct pw_ragged *ragged; struct rig rig; const struct pw_pathway *way[3]; struct pw_pathway *own; struct pw_trunk_config c; real *in, *dout, *out; double loads[16]; };
 
 static void loads(struct whole *w, bool restore)
 {
@@ -436,7 +438,7 @@ static double whole_pass(struct whole *w, struct pw_trunk_keep **keep)
     double sum = 0;
     pw_arena_reset(w->rig.x.arena);
     loads(w, true);
-    struct pw_ragged ragged = rig_ragged;
+    struct pw_ragged ragged = *w->ragged;
     ragged.way = w->way;
     ck_assert_int_eq(pw_trunk_forward(w->rig.trunk, &w->rig.x, &ragged, w->in, w->out, routes, keep), PWY_OK);
     for (int i = 0; i < RIG_ROWS * w->c.d; i++) sum += w->out[i] * w->dout[i];
@@ -456,6 +458,7 @@ static void whole_open(struct whole *w, struct pw_trunk_config c)
     size_t n = (size_t)(RIG_ROWS * c.d);
     memset(w, 0, sizeof *w);
     w->c = c;
+    w->ragged = c.router.policy == PW_EXPERT_CHOICE ? &rig_ahead : &rig_ragged;
     rig_open(&w->rig, 2, true);
     rig_trunk(&w->rig, &c);
     pw_params_zero_grad(w->rig.set);
@@ -481,7 +484,7 @@ static real *whole_back(struct whole *w)
     real *din = numbers(24, (size_t)(RIG_ROWS * w->c.d), 1);
     double sum = whole_pass(w, &keep), aux = 0;
     for (int i = 0; i < RIG_ROWS * w->c.d; i++) sum -= w->out[i] * w->dout[i];
-    ck_assert_int_eq(pw_trunk_backward(w->rig.trunk, &w->rig.x, &rig_ragged, keep, w->dout, din, &aux), PWY_OK);
+    ck_assert_int_eq(pw_trunk_backward(w->rig.trunk, &w->rig.x, w->ragged, keep, w->dout, din, &aux), PWY_OK);
     ck_assert_double_eq_tol(aux, sum, 1e-12);
     return din;
 }
@@ -580,6 +583,26 @@ START_TEST(trunk_pathways)
     check_config(c, .3, true);
     c.experts = 0;
     check_config(c, 0, true);
+}
+END_TEST
+
+START_TEST(trunk_of_every_router)
+{
+    struct pw_trunk_config c = sparse();
+    c.router.policy = PW_WHOLE_TASK;
+    check_whole(c);
+    c.router.policy = PW_HASH;
+    check_whole(c);
+    c.router.policy = PW_EXPERT_CHOICE;
+    c.router.capacity = 1;
+    check_whole(c);
+    c = sparse();
+    c.router.sigmoid = c.router.by_bias = true;
+    c.router.zloss = 0;
+    check_whole(c);
+    c = sparse();
+    c.router.capacity = .7;
+    check_whole(c);
 }
 END_TEST
 
@@ -756,6 +779,7 @@ static Suite *suite(void)
     tcase_add_test(c, trunk_shared);
     tcase_add_test(c, trunk_dense);
     tcase_add_test(c, trunk_pathways);
+    tcase_add_test(c, trunk_of_every_router);
     tcase_add_test(c, trunk_dropout);
     tcase_add_test(c, trunk_freezing);
     tcase_add_test(c, golden);

@@ -60,8 +60,10 @@ struct pwy_options { struct pw_node *map; };
 
 /* One setting of a table-driven reader: where its value goes in a struct, and its range. */
 /* int64_t, double, bool, char * (owned copy), const struct pw_node * (borrowed) */
-enum pw_option_type { PW_OPT_INT, PW_OPT_NUMBER, PW_OPT_FLAG, PW_OPT_TEXT, PW_OPT_NODE };
-struct pw_option { const char *name; enum pw_option_type type; size_t offset; double min, max; };
+/* PW_OPT_WORD: int64_t, which of the words it is */
+enum pw_option_type { PW_OPT_INT, PW_OPT_NUMBER, PW_OPT_FLAG, PW_OPT_TEXT, PW_OPT_NODE, PW_OPT_WORD };
+struct pw_option { const char *name; enum pw_option_type type; size_t offset; double min, max;
+    const char *const *words; };      /* of PW_OPT_WORD, ended by NULL */
 /* Reads map (NULL: nothing set) by a table that ends with {0}; what is not in map keeps its value in `into`. An
    unknown key is an error with the nearest word; a value out of range names the range. `what` names the map
    ("model"). */

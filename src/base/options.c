@@ -103,6 +103,22 @@ static pwy_status read_flag(const struct pw_node *node, const char *what, const 
     return fail_value(node, what, name, "true or false");
 }
 
+static pwy_status read_word(const struct pw_node *node, const char *what, const struct pw_option *option, int64_t *out)
+{
+    struct pw_buf list = {0};
+    for (int64_t i = 0; node->kind == PW_SCALAR && option->words[i] != NULL; i++) {
+        if (strcmp(node->text, option->words[i]) != 0) continue;
+        *out = i;
+        return PWY_OK;
+    }
+    for (int i = 0; option->words[i] != NULL; i++)
+        PW_TRY(pw_buf_printf(&list, "%s%s", i == 0 ? "" : option->words[i + 1] == NULL ? " or " : ", ",
+                             option->words[i]));
+    pwy_status status = fail_value(node, what, option->name, list.data);
+    pw_buf_free(&list);
+    return status;
+}
+
 static pwy_status put_text(const struct pw_node *node, char **out)
 {
     char *text = pw_strdup(node->text);
@@ -128,6 +144,8 @@ static pwy_status read_one(const struct pw_node *node, const char *what, const s
         if (node->kind != PW_SCALAR)
             return fail_value(node, what, option->name, "a text");
         return into != NULL ? put_text(node, to) : PWY_OK;
+    case PW_OPT_WORD:
+        return read_word(node, what, option, to);
     case PW_OPT_NODE:
         if (into != NULL)
             *(const struct pw_node **)to = node;

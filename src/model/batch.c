@@ -108,6 +108,19 @@ static int part_rows(const struct pw_item *item)
     return rows;
 }
 
+/* What the rows are known by where experts are met by hash: a text's by their ids, others by part and place. */
+static void row_keys(const struct pw_item *item, uint64_t *key)
+{
+    *key++ = 0;
+    for (int p = 0; item->part != NULL && p < item->net->n_parts; p++) {
+        const struct pw_encoded *e = &item->part[p];
+        bool text = strcmp(item->net->sense[p].ops->name, "text") == 0 && e->n_ids >= e->n_tokens;
+        for (int i = 0; i < e->n_tokens; i++)
+            *key++ = text ? pw_id_key(e->ids[i]) : (uint64_t)(p + 1) << 32 | (uint64_t)i;
+    }
+    for (int i = 0; i < item->n_in; i++) *key++ = pw_id_key(item->ids[i]);
+}
+
 pwy_status pw_batch_layout(struct pw_batch *b, struct pw_arena *arena)
 {
     int32_t *meta;
@@ -130,5 +143,7 @@ pwy_status pw_batch_layout(struct pw_batch *b, struct pw_arena *arena)
         b->rows += item->n_rows;
     }
     b->off[b->n] = b->rows;
+    PW_NEED(b->key = pw_arena_take(arena, (size_t)b->rows + 1, sizeof *b->key));
+    for (int i = 0; i < b->n; i++) row_keys(&b->item[i], b->key + b->off[i]);
     return PWY_OK;
 }

@@ -5,6 +5,11 @@
 
 enum { TEXT_ROWS = 20000, TEXT_BYTES = 2 << 20 };      /* what the tokenizer sees of one task */
 
+static const char *const gate_words[] = {"softmax", "sigmoid", NULL};
+static const char *const normalise_words[] = {"chosen", "none", NULL};
+static const char *const balance_words[] = {"loss", "bias", NULL};
+
+#define WORD(name, words) {#name, PW_OPT_WORD, offsetof(struct pw_shape, name), 0, 0, words}
 #define FIELD(name, type, min, max) {#name, type, offsetof(struct pw_shape, name), min, max}
 const struct pw_option pw_shape_options[] = {
     FIELD(d, PW_OPT_INT, 8, 8192), FIELD(layers, PW_OPT_INT, 1, 128), FIELD(heads, PW_OPT_INT, 1, 128),
@@ -12,7 +17,9 @@ const struct pw_option pw_shape_options[] = {
     FIELD(hidden, PW_OPT_INT, 1, 65536), FIELD(shared, PW_OPT_INT, 0, 64), FIELD(vocab, PW_OPT_INT, 257, 1 << 20),
     FIELD(window, PW_OPT_INT, 8, 4095), FIELD(seed, PW_OPT_INT, 0, 9e15), FIELD(parallel, PW_OPT_FLAG, 0, 0),
     FIELD(balance, PW_OPT_NUMBER, 0, 10), FIELD(zloss, PW_OPT_NUMBER, 0, 10), FIELD(expert_lr, PW_OPT_NUMBER, .01, 100),
-    {0}};
+    WORD(router, pw_router_all_words), WORD(gate, gate_words), WORD(normalise, normalise_words),
+    WORD(balance_by, balance_words), FIELD(gate_scale, PW_OPT_NUMBER, 0, 1e6), FIELD(capacity, PW_OPT_NUMBER, 0, 1e6),
+    FIELD(bias_rate, PW_OPT_NUMBER, 0, 1), FIELD(jitter, PW_OPT_NUMBER, 0, .99), {0}};
 
 static pwy_status check_shape(struct pw_shape *s)
 {
@@ -35,7 +42,7 @@ static pwy_status check_shape(struct pw_shape *s)
 static pwy_status read_shape(const struct pw_node *options, int n_tasks, struct pw_shape *s)
 {
     *s = (struct pw_shape){.d = 128, .layers = 2, .heads = 4, .experts = n_tasks > 8 ? 16 : 8, .topk = 2, .vocab = 4096,
-                           .window = 256, .seed = 1, .balance = .01, .zloss = 0, .expert_lr = 1};
+                           .window = 256, .seed = 1, .balance = .01, .zloss = 0, .expert_lr = 1, .gate_scale = 1, .bias_rate = .001};
     PW_TRY(pw_options_read(options, "model", pw_shape_options, s));
     return check_shape(s);
 }

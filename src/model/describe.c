@@ -6,6 +6,7 @@
 static pwy_status put_option(struct pw_node *map, const struct pw_option *o, const void *at)
 {
     if (o->type == PW_OPT_INT) return pw_node_put_int(map, o->name, *(const int64_t *)at);
+    if (o->type == PW_OPT_WORD) return pw_node_put_text(map, o->name, o->words[*(const int64_t *)at]);
     if (o->type == PW_OPT_NUMBER) return pw_node_put_number(map, o->name, *(const double *)at);
     return pw_node_put_flag(map, o->name, *(const bool *)at);
 }

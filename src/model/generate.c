@@ -52,6 +52,7 @@ static pwy_status write_on(struct writer *w, real *row, struct pw_buf *text, int
         PW_TRY(choose(w, row, *n_new, &id));
         if (id == PW_TOK_END) return PWY_OK;
         PW_TRY(add_piece(w, id, text));
+        pw_cache_keys(w->cache, 1, (const uint64_t[]){pw_id_key(id)});
         PW_TRY(pw_trunk_feed(w->m->trunk, w->x, w->cache, 1, 0, w->m->embed->w + (size_t)id * (size_t)d, row, NULL));
         pw_arena_release(w->x->arena, mark);
     }
@@ -65,6 +66,7 @@ static pwy_status feed_prompt(struct writer *w, const struct pw_pass *pass, cons
     size_t d = (size_t)w->m->shape.d;
     real *out;
     PW_NEED(out = pw_arena_take(w->x->arena, (size_t)item->n_rows * d, sizeof(real)));
+    pw_cache_keys(w->cache, item->n_rows, pass->batch->key + item->row);
     PW_TRY(pw_trunk_feed(w->m->trunk, w->x, w->cache, item->n_rows, item->first_write + 1,
                          pass->in + (size_t)item->row * d, out, NULL));
     memcpy(row, out + (size_t)(item->n_rows - 1) * d, d * sizeof(real));

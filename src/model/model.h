@@ -12,6 +12,8 @@ struct pw_shape {                       /* a recipe's `model:` */
     int64_t d, layers, heads, kv_heads, experts, topk, hidden, shared, vocab, window, seed;
     bool parallel;
     double balance, zloss, expert_lr;
+    int64_t router, gate, normalise, balance_by;    /* which of their words */
+    double gate_scale, capacity, bias_rate, jitter; /* gate_scale 0: 1 */
 };
 
 /* One task's own part of the network. */
@@ -135,7 +137,9 @@ struct pw_item {
     int n_in;                           /* ids that are fed: n_ids - 1, or all of a prompt */
     int64_t text_bytes;                 /* that ids stand for */
 };
-struct pw_batch { int n; struct pw_item *item; int rows; int32_t *off, *prefix, *task; const struct pw_pathway **way; };
+struct pw_batch { int n; struct pw_item *item; int rows; int32_t *off, *prefix, *task; const struct pw_pathway **way;
+    uint64_t *key; };                   /* (rows): the id of a text, else part and place */
+static inline uint64_t pw_id_key(int32_t id) { return (uint64_t)id | 1ull << 40; }
 
 /* Encodes one example for a net: parts, then the target when `with_target`. rng NULL: no augmentation. */
 pwy_status pw_item_encode(const pwy_model *m, struct pw_net *net, const pwy_example *ex, bool with_target,

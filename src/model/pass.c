@@ -144,7 +144,7 @@ static pwy_status pass_open(struct pw_pass *p)
 {
     size_t size = (size_t)p->batch->rows * (size_t)p->model->shape.d;
     p->ragged = (struct pw_ragged){p->batch->n, p->batch->off, p->batch->prefix, p->batch->task,
-                                     p->batch->way};
+                                     p->batch->way, p->batch->key};
     PW_NEED(p->in = pw_arena_take(p->x->arena, size + 1, sizeof(real)));
     PW_NEED(p->out = pw_arena_take(p->x->arena, size + 1, sizeof(real)));
     PW_NEED(p->routes = pw_arena_zero(p->x->arena, (size_t)p->model->shape.layers + 1, sizeof *p->routes));

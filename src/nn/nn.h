@@ -10,10 +10,11 @@
 
 /* A ragged batch: sequence s owns rows off[s] .. off[s+1]-1 of every (T, d) matrix. Row i of a sequence sees rows
    0 .. max(i, prefix[s] - 1) of it: prefix = length is full attention, 0 causal. task: index, -1 unknown. way: of each
-   sequence, the trunk's matter (route/pathway.h); NULL: none has one. */
+   sequence, the trunk's matter (route/pathway.h); NULL: none has one. key (T): what a row is
+   known by, for routing by hash; NULL: its place in its sequence. */
 struct pw_pathway;
 struct pw_ragged { int n_seq; const int32_t *off; const int32_t *prefix; const int32_t *task;
-    const struct pw_pathway *const *way; };
+    const struct pw_pathway *const *way; const uint64_t *key; };
 
 /* rmsnorm.c: out = in / sqrt(mean(in^2) + 1e-6) * w. rstd (rows) is kept for backward; may be NULL at inference. */
 pwy_status pw_rmsnorm(struct pw_exec *x, int rows, int d, const real *in, const struct pw_param *w, real *out,

@@ -60,7 +60,7 @@ static pwy_status feed_forward(const struct pw_block *b, struct pw_exec *x, int 
                                real *out)
 {
     int d = b->c->d, f = b->c->hidden;
-    if (b->gate == NULL)
+    if (b->c->experts == 0)
         PW_TRY(pw_ffn(x, rows, d, f, k->n2, b->w13, b->w2, out, k->back ? &k->ffn : NULL));
     else {
         PW_TRY(pw_way_route(b, x, k));
@@ -125,7 +125,7 @@ static pwy_status ffn_half_back(const struct pw_block *b, struct pw_exec *x, int
     real *dout;
     PW_TRY(undrop(b, x, b->drop_ffn, rows, dx, &dout));
     pw_zero_rows(x, (int64_t)rows * d, dn);
-    if (b->gate != NULL)
+    if (b->c->experts > 0)
         PW_TRY(experts_back(b, x, k, dout, dn));
     else
         PW_TRY(pw_ffn_back(x, rows, d, f, k->n2, k->ffn, b->w13, b->w2, dout, dn));

@@ -9,8 +9,10 @@ struct pw_block {
     int layer;
     struct pw_attention attention;
     struct pw_router_config router;
-    /* gate NULL: dense; norm2 NULL: parallel */
+    /* gate NULL: dense, or by hash; norm2 NULL: parallel */
     struct pw_param *norm1, *qkv, *out, *norm2, *gate, *w13, *w2, *shared13, *shared2;
+    struct pw_param *bias;              /* (c->experts), PW_CONST; NULL: balance by the loss */
+    int64_t *met;                       /* (c->experts) pairs since the last step; NULL: no bias */
     double *load;                       /* (router.experts); NULL: dense. Experts that grew come behind */
     const int32_t *routed;              /* (c->experts): the trunk's */
     char drop_attention[32], drop_ffn[32];

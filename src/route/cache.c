@@ -2,11 +2,14 @@
 #include "route/trunk.h"
 #include "route/rows.h"
 #include <stdlib.h>
+#include <string.h>
 
 struct pw_cache {
     int64_t capacity, len, size;        /* rows, rows, numbers of one layer */
     real *kv;                           /* (layers, size), laid out by the attention */
     const struct pw_pathway *way;       /* of the sequence; NULL: the trunk's own */
+    real *head;                         /* (d) its first row */
+    uint64_t *key;                      /* (capacity) of its rows */
 };
 
 pwy_status pw_cache_new(const struct pw_trunk *t, const struct pw_pathway *way, int64_t capacity, struct pw_cache **out)
@@ -20,10 +23,13 @@ pwy_status pw_cache_new(const struct pw_trunk *t, const struct pw_pathway *way, 
     c->way = way;
     c->size = pw_attention_cache_size(&t->block[0].attention, capacity);
     c->kv = pw_calloc((size_t)t->config.layers, (size_t)c->size * sizeof *c->kv);
-    if (c->kv == NULL) {
-        free(c);
+    c->head = pw_calloc((size_t)t->config.d, sizeof *c->head);
+    c->key = pw_calloc((size_t)capacity, sizeof *c->key);
+    if (c->kv == NULL || c->head == NULL || c->key == NULL) {
+        pw_cache_free(c);
         return PWY_E_NOMEM;
     }
+    for (int64_t i = 0; i < capacity; i++) c->key[i] = (uint64_t)i;
     *out = c;
     return PWY_OK;
 }
@@ -32,7 +38,14 @@ void pw_cache_free(struct pw_cache *c)
 {
     if (c == NULL) return;
     free(c->kv);
+    free(c->head);
+    free(c->key);
     free(c);
+}
+
+void pw_cache_keys(struct pw_cache *c, int64_t n, const uint64_t *key)
+{
+    for (int64_t i = 0; i < n && c->len + i < c->capacity; i++) c->key[c->len + i] = key[i];
 }
 
 void pw_cache_clear(struct pw_cache *c)
@@ -97,7 +110,11 @@ pwy_status pw_trunk_feed(struct pw_trunk *t, struct pw_exec *x, struct pw_cache 
     struct pw_runs runs;
     real *cur;
     PW_TRY(check(c, n, prefix));
-    PW_TRY(pw_runs_one(x, n, c->way, &runs));
+    if (t->config.experts > 0 && t->config.router.policy == PW_EXPERT_CHOICE)
+        return pw_fail(PWY_E_ARGUMENT, "router: expert_choice looks ahead, so a sequence cannot be fed row by row");
+    if (c->len == 0 && n > 0) memcpy(c->head, in, (size_t)t->config.d * sizeof *c->head);
+    bool whole = t->config.router.policy == PW_WHOLE_TASK;
+    PW_TRY(pw_runs_one(x, n, c->way, whole ? c->head : NULL, c->key + c->len, &runs));
     PW_NEED(cur = pw_take_rows(x, n, t->config.d));
     pw_copy_rows(x, (int64_t)n * t->config.d, in, cur);
     PW_TRY(feed(t, x, c, &runs, n, prefix, cur, routes));

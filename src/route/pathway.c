@@ -47,7 +47,12 @@ static pwy_status take_candidates(const struct making *m, const struct pw_trunk 
     PW_NEED(l->expert = pw_calloc((size_t)n, sizeof *l->expert));
     memcpy(l->expert, expert, (size_t)n * sizeof *expert);
     l->n = n;
-    return declare(m, PW_MATRIX, PW_NORMAL, .02, m->d, n, "router", &l->router);
+    if (c->router.policy == PW_HASH) return PWY_OK;
+    PW_TRY(declare(m, PW_MATRIX, PW_NORMAL, .02, m->d, n, "router", &l->router));
+    if (!c->router.by_bias) return PWY_OK;
+    PW_NEED(l->met = pw_calloc((size_t)n, sizeof *l->met));
+    return pw_param_declare(m->set, PW_CONST, PW_ZEROS, 0, 1, PW_SHAPE(n), &l->bias, "%s/trunk.%d.bias", m->prefix,
+                            m->layer);
 }
 
 static pwy_status make_layer(const struct making *m, const struct pw_trunk *t, const struct pw_way_plan *plan,
@@ -87,7 +92,10 @@ pwy_status pw_pathway_new(const struct pw_trunk *t, struct pw_params *set, const
 void pw_pathway_free(struct pw_pathway *way)
 {
     if (way == NULL) return;
-    for (int i = 0; way->layer != NULL && i < way->layers; i++) free(way->layer[i].expert);
+    for (int i = 0; way->layer != NULL && i < way->layers; i++) {
+        free(way->layer[i].expert);
+        free(way->layer[i].met);
+    }
     free(way->layer);
     free(way);
 }
@@ -99,23 +107,64 @@ static const struct pw_pathway *way_of(const struct pw_ragged *r, int seq)
     return r->way == NULL ? NULL : r->way[seq];
 }
 
-pwy_status pw_runs_make(struct pw_exec *x, const struct pw_ragged *r, struct pw_runs *out)
+/* What a row is known by where nobody says: its place in its sequence. */
+static pwy_status row_keys(struct pw_exec *x, const struct pw_ragged *r, const uint64_t **out)
 {
-    int n = 0;
-    PW_NEED(out->list = pw_arena_take(x->arena, (size_t)r->n_seq + 1, sizeof *out->list));
-    for (int s = 0; s < r->n_seq; s++) {
-        int rows = r->off[s + 1] - r->off[s];
-        if (n > 0 && out->list[n - 1].way == way_of(r, s)) out->list[n - 1].rows += rows;
-        else out->list[n++] = (struct pw_run){r->off[s], rows, way_of(r, s)};
-    }
-    out->n = n;
+    uint64_t *key;
+    *out = r->key;
+    if (r->key != NULL) return PWY_OK;
+    PW_NEED(key = pw_arena_take(x->arena, (size_t)r->off[r->n_seq] + 1, sizeof *key));
+    for (int s = 0; s < r->n_seq; s++)
+        for (int t = r->off[s]; t < r->off[s + 1]; t++) key[t] = (uint64_t)(t - r->off[s]);
+    *out = key;
     return PWY_OK;
 }
 
-pwy_status pw_runs_one(struct pw_exec *x, int rows, const struct pw_pathway *way, struct pw_runs *out)
+static pwy_status check_ahead(const struct pw_ragged *r)
+{
+    for (int s = 0; s < r->n_seq; s++)
+        if (r->prefix[s] < r->off[s + 1] - r->off[s] && r->off[s + 1] - r->off[s] > 1)
+            return pw_fail(PWY_E_ARGUMENT, "router: expert_choice looks ahead, and sequence %d is causal: of its %d rows "
+                           "only %d see each other; topk would be right", s, r->off[s + 1] - r->off[s], r->prefix[s]);
+    return PWY_OK;
+}
+
+static pwy_status add_heads(struct pw_exec *x, int d, const real *in, struct pw_runs *runs)
+{
+    real *dhead = NULL;
+    if (x->train) PW_NEED(dhead = pw_arena_zero(x->arena, (size_t)runs->n * (size_t)d + 1, sizeof *dhead));
+    for (int i = 0; i < runs->n; i++) {
+        runs->list[i].head = in + (size_t)runs->list[i].first * (size_t)d;
+        runs->list[i].dhead = dhead == NULL ? NULL : dhead + (size_t)i * (size_t)d;
+    }
+    return PWY_OK;
+}
+
+pwy_status pw_runs_make(struct pw_exec *x, const struct pw_trunk_config *c, const struct pw_ragged *r, const real *in,
+                        struct pw_runs *out)
+{
+    enum pw_router_policy policy = c->experts > 0 ? c->router.policy : PW_TOPK;
+    bool apart = policy == PW_EXPERT_CHOICE || policy == PW_WHOLE_TASK;
+    int n = 0;
+    out->key = NULL;
+    if (policy == PW_EXPERT_CHOICE) PW_TRY(check_ahead(r));
+    if (policy == PW_HASH) PW_TRY(row_keys(x, r, &out->key));
+    PW_NEED(out->list = pw_arena_take(x->arena, (size_t)r->n_seq + 1, sizeof *out->list));
+    for (int s = 0; s < r->n_seq; s++) {
+        int rows = r->off[s + 1] - r->off[s];
+        if (n > 0 && !apart && out->list[n - 1].way == way_of(r, s)) out->list[n - 1].rows += rows;
+        else out->list[n++] = (struct pw_run){.first = r->off[s], .rows = rows, .way = way_of(r, s)};
+    }
+    out->n = n;
+    return policy == PW_WHOLE_TASK ? add_heads(x, c->d, in, out) : PWY_OK;
+}
+
+pwy_status pw_runs_one(struct pw_exec *x, int rows, const struct pw_pathway *way, const real *head, const uint64_t *key,
+                       struct pw_runs *out)
 {
     PW_NEED(out->list = pw_arena_take(x->arena, 1, sizeof *out->list));
-    out->list[0] = (struct pw_run){0, rows, way};
+    out->list[0] = (struct pw_run){.rows = rows, .way = way, .head = head};
     out->n = 1;
+    out->key = key;
     return PWY_OK;
 }

@@ -7,7 +7,8 @@
 /* NULL: the trunk's own. */
 struct pw_way_layer {
     struct pw_param *norm1, *norm2;     /* (d) */
-    struct pw_param *router;            /* (d, n); with it come the candidates */
+    struct pw_param *router;            /* (d, n); NULL also where candidates are met by hash */
+    struct pw_param *bias; int64_t *met;    /* (n); NULL: balance by the loss */
     int32_t *expert; int n;             /* (n) ids, ascending; n >= topk */
     struct pw_param *up, *down;         /* the adapter, an expert for all rows: (d, 2 r), (r, d); NULL: none */
 };
@@ -32,11 +33,18 @@ pwy_status pw_pathway_new(const struct pw_trunk *t, struct pw_params *set, const
                           const char *prefix, struct pw_pathway **out);
 void pw_pathway_free(struct pw_pathway *way);                       /* NULL allowed; parameters are the set's */
 
-/* Neighbouring rows of one way. */
-struct pw_run { int first, rows; const struct pw_pathway *way; };   /* way NULL: the trunk's own */
-struct pw_runs { int n; struct pw_run *list; };                     /* in the arena */
-pwy_status pw_runs_make(struct pw_exec *x, const struct pw_ragged *r, struct pw_runs *out);
-pwy_status pw_runs_one(struct pw_exec *x, int rows, const struct pw_pathway *way, struct pw_runs *out);
+/* Neighbouring rows of one way; of expert choice and of whole-task routing, of one sequence. */
+struct pw_run {
+    int first, rows; const struct pw_pathway *way;                  /* way NULL: the trunk's own */
+    const real *head; real *dhead;      /* whole-task: (d) the sequence's first row as it came in, its gradient or NULL */
+};
+struct pw_runs { int n; struct pw_run *list; const uint64_t *key; };    /* in the arena; key (T): by hash alone */
+/* in (T, d): the trunk's. A causal sequence with expert choice: PWY_E_ARGUMENT. */
+pwy_status pw_runs_make(struct pw_exec *x, const struct pw_trunk_config *c, const struct pw_ragged *r, const real *in,
+                        struct pw_runs *out);
+/* head, key: as above, or NULL. */
+pwy_status pw_runs_one(struct pw_exec *x, int rows, const struct pw_pathway *way, const real *head, const uint64_t *key,
+                       struct pw_runs *out);
 static inline const struct pw_way_layer *pw_run_layer(const struct pw_run *run, int layer)
 {
     return run->way == NULL ? NULL : &run->way->layer[layer];

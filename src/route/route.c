@@ -6,6 +6,7 @@
 static const struct pw_policy *const policies[] = {
     [PW_TOPK] = &pw_policy_topk, [PW_EXPERT_CHOICE] = &pw_policy_expert_choice, [PW_HASH] = &pw_policy_hash,
     [PW_WHOLE_TASK] = &pw_policy_whole_task, [PW_CALLER] = &pw_policy_caller};
+const char *const pw_router_all_words[] = {"topk", "expert_choice", "hash", "task", "caller", NULL};
 enum { POLICIES = sizeof policies / sizeof *policies };
 
 const struct pw_policy *pw_policy_of(enum pw_router_policy policy)

@@ -31,6 +31,7 @@ struct pw_trunk_config {
     int d, layers, heads, kv_heads, experts, topk, hidden, shared;
     bool parallel;
     double rope_base, expert_lr;        /* 10000; experts' learning rate times this */
+    double bias_rate;                   /* of balance by bias */
     struct pw_router_config router;     /* experts and topk are taken from above */
 };
 struct pw_trunk;
@@ -54,10 +55,14 @@ pwy_status pw_cache_new(const struct pw_trunk *t, const struct pw_pathway *way, 
 void pw_cache_free(struct pw_cache *c);
 void pw_cache_clear(struct pw_cache *c);
 int64_t pw_cache_len(const struct pw_cache *c);
+/* What the next n rows are known by, for routing by hash; else their places. */
+void pw_cache_keys(struct pw_cache *c, int64_t n, const uint64_t *key);
 /* Feeds n rows (n, d) of one sequence behind what the cache holds; the rows see, of themselves, those before them
    (prefix > 0: the first `prefix` rows of an empty cache see each other). out (n, d). Past capacity: PWY_E_LIMIT. */
 pwy_status pw_trunk_feed(struct pw_trunk *t, struct pw_exec *x, struct pw_cache *c, int n, int prefix, const real *in,
                          real *out, struct pw_routes **routes);
+/* Balance by bias: after the optimizer's step, the layers' biases, and those of a pathway (NULL: none) of its own. */
+pwy_status pw_trunk_step(struct pw_trunk *t, struct pw_pathway *way);
 /* The running load of a layer's experts, for checkpoints and the record; NULL for a dense trunk. */
 double *pw_trunk_load(struct pw_trunk *t, int layer);
 /* How many experts a layer has: those that the router knows (config.experts), and behind them those that grew, which

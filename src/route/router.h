@@ -42,6 +42,7 @@ struct pw_router_config {
 /* topk within 1 .. experts, weights and memory in their ranges, what goes together: else PWY_E_ARGUMENT that names what
    is wrong. */
 pwy_status pw_router_check(const struct pw_router_config *c);
+extern const char *const pw_router_all_words[];     /* by their numbers, ended by NULL */
 /* "topk", "expert_choice", "hash", "task", "caller"; NULL: none of them. */
 const char *pw_router_word(enum pw_router_policy policy);
 pwy_status pw_router_policy(const char *word, enum pw_router_policy *out);

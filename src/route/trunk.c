@@ -110,10 +110,20 @@ static int experts_of(const struct pw_trunk_config *c, const struct pw_params *s
         ? (int)there->shape[0] : c->experts;
 }
 
+static pwy_status declare_router(struct pw_block *b, struct pw_params *set, int layer)
+{
+    const struct pw_trunk_config *c = b->c;
+    if (c->router.policy == PW_HASH) return PWY_OK;
+    PW_TRY(declare_matrix(set, layer, "router", c->d, c->experts, .02, &b->gate));
+    if (!c->router.by_bias) return PWY_OK;
+    PW_NEED(b->met = pw_calloc((size_t)c->experts, sizeof *b->met));
+    return pw_param_declare(set, PW_CONST, PW_ZEROS, 0, 1, PW_SHAPE(c->experts), &b->bias, "trunk.%d.bias", layer);
+}
+
 static pwy_status declare_experts(struct pw_block *b, struct pw_params *set, int layer)
 {
     int d = b->c->d, f = b->c->hidden, e = experts_of(b->c, set, layer);
-    PW_TRY(declare_matrix(set, layer, "router", d, b->c->experts, .02, &b->gate));
+    PW_TRY(declare_router(b, set, layer));
     PW_TRY(pw_param_declare(set, PW_MATRIX, PW_NORMAL, 1 / sqrt(d), 3, PW_SHAPE(e, d, 2 * f), &b->w13,
                             "trunk.%d.experts.w13", layer));
     PW_TRY(pw_param_declare(set, PW_MATRIX, PW_NORMAL, output_scale(b->c) / sqrt(f), 3, PW_SHAPE(e, f, d), &b->w2,
@@ -182,7 +192,10 @@ pwy_status pw_trunk_new(const struct pw_trunk_config *c, struct pw_params *param
 void pw_trunk_free(struct pw_trunk *t)
 {
     if (t == NULL) return;
-    for (int i = 0; t->block != NULL && i < t->config.layers; i++) free(t->block[i].load);
+    for (int i = 0; t->block != NULL && i < t->config.layers; i++) {
+        free(t->block[i].load);
+        free(t->block[i].met);
+    }
     free(t->block);
     free(t->routed);
     free(t);
@@ -241,6 +254,39 @@ void pw_trunk_expert_params(const struct pw_trunk *t, int layer, struct pw_param
     *w2 = t->block[layer].w2;
 }
 
+/* The weights of a file are not written to. */
+static pwy_status own_weights(struct pw_param *p)
+{
+    real *own;
+    if (!p->mapped) return PWY_OK;
+    PW_NEED(own = pw_calloc((size_t)p->n, sizeof *own));
+    memcpy(own, p->w, (size_t)p->n * sizeof *own);
+    p->w = own;
+    p->mapped = false;
+    return PWY_OK;
+}
+
+static pwy_status step_bias(const struct pw_trunk *t, struct pw_param *bias, int64_t *met)
+{
+    if (bias == NULL) return PWY_OK;
+    if (bias->frozen || bias->locked) {
+        memset(met, 0, (size_t)bias->n * sizeof *met);
+        return PWY_OK;
+    }
+    PW_TRY(own_weights(bias));
+    pw_bias_step((int)bias->n, t->config.bias_rate, met, bias->w);
+    return PWY_OK;
+}
+
+pwy_status pw_trunk_step(struct pw_trunk *t, struct pw_pathway *way)
+{
+    for (int i = 0; i < t->config.layers; i++) {
+        PW_TRY(step_bias(t, t->block[i].bias, t->block[i].met));
+        if (way != NULL) PW_TRY(step_bias(t, way->layer[i].bias, way->layer[i].met));
+    }
+    return PWY_OK;
+}
+
 /* --- a pass --- */
 
 pwy_status pw_trunk_last_norm(const struct pw_trunk *t, struct pw_exec *x, const struct pw_runs *runs, const real *in,
@@ -286,7 +332,7 @@ static pwy_status infer(struct pw_trunk *t, struct pw_exec *x, const struct pw_r
     struct pw_block_keep k = {0};
     struct pw_runs runs;
     real *cur;
-    PW_TRY(pw_runs_make(x, r, &runs));
+    PW_TRY(pw_runs_make(x, &t->config, r, in, &runs));
     PW_NEED(cur = pw_take_rows(x, rows, d));
     PW_TRY(pw_block_buffers(&t->block[0], x, rows, false, &k));
     pw_copy_rows(x, (int64_t)rows * d, in, cur);
@@ -318,7 +364,7 @@ pwy_status pw_trunk_forward(struct pw_trunk *t, struct pw_exec *x, const struct 
     struct pw_trunk_keep *all;
     if (keep == NULL) return infer(t, x, r, in, out, routes);
     PW_TRY(keep_new(t, x, rows, &all));
-    PW_TRY(pw_runs_make(x, r, &all->runs));
+    PW_TRY(pw_runs_make(x, &t->config, r, in, &all->runs));
     all->last = in;
     for (int i = 0; i < t->config.layers; i++) {
         struct pw_block_keep *k = &all->block[i];
@@ -345,6 +391,10 @@ pwy_status pw_trunk_backward(struct pw_trunk *t, struct pw_exec *x, const struct
         const struct pw_routes *routes = keep->block[i].routes;
         PW_TRY(pw_block_back(&t->block[i], x, r, &keep->block[i], din));
         if (routes != NULL) *aux_loss += routes->balance_loss + routes->z_loss;
+    }
+    for (int i = 0; i < keep->runs.n; i++) {
+        const struct pw_run *run = &keep->runs.list[i];
+        if (run->dhead != NULL) x->kern->add(d, run->dhead, din + (size_t)run->first * (size_t)d);
     }
     return PWY_OK;
 }

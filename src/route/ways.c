@@ -40,39 +40,55 @@ static struct pw_param *router_of(const struct pw_block *b, const struct pw_run 
     return own != NULL && own->router != NULL ? own->router : b->gate;
 }
 
-static struct pw_segment segment_of(const struct pw_block *b, const struct pw_run *run)
+static struct pw_segment segment_of(const struct pw_block *b, const struct pw_runs *runs, const struct pw_run *run)
 {
     const struct pw_way_layer *own = pw_run_layer(run, b->layer);
-    if (own == NULL || own->router == NULL)
-        return (struct pw_segment){.rows = run->rows, .n = b->c->experts,
-                                   .expert = b->c->experts < b->router.experts ? b->routed : NULL};
-    return (struct pw_segment){.rows = run->rows, .n = own->n, .expert = own->expert};
+    const uint64_t *key = runs->key == NULL ? NULL : runs->key + run->first;
+    if (own == NULL || own->expert == NULL)
+        return (struct pw_segment){.rows = run->rows, .n = b->c->experts, .key = key, .met = b->met,
+                                   .expert = b->c->experts < b->router.experts ? b->routed : NULL,
+                                   .bias = b->bias == NULL ? NULL : b->bias->w};
+    return (struct pw_segment){.rows = run->rows, .n = own->n, .expert = own->expert, .key = key, .met = own->met,
+                               .bias = own->bias == NULL ? NULL : own->bias->w};
 }
 
-static struct pw_product logits_of(const struct pw_block *b, const struct pw_run *run, const real *in, real *logits)
+/* The rows that are routed by: the run's own, or the first of its sequence. */
+static int scored(const struct pw_run *run)
+{
+    return run->head != NULL ? 1 : run->rows;
+}
+
+static const real *scored_rows(const struct pw_block *b, const struct pw_run *run, const struct pw_block_keep *k)
+{
+    return run->head != NULL ? run->head : k->n2 + (size_t)run->first * (size_t)b->c->d;
+}
+
+static struct pw_product logits_of(const struct pw_block *b, const struct pw_run *run, const struct pw_block_keep *k,
+                                   real *logits)
 {
     const struct pw_param *w = router_of(b, run);
     int d = b->c->d, n = (int)w->shape[1];
-    return (struct pw_product){.m = run->rows, .n = n, .k = d, .a = in + (size_t)run->first * (size_t)d, .lda = d,
-                               .b = w->w, .ldb = n, .c = logits, .ldc = n};
+    return (struct pw_product){.m = scored(run), .n = n, .k = d, .a = scored_rows(b, run, k), .lda = d, .b = w->w,
+                               .ldb = n, .c = logits, .ldc = n};
 }
 
 pwy_status pw_way_route(const struct pw_block *b, struct pw_exec *x, struct pw_block_keep *k)
 {
     const struct pw_runs *runs = k->runs;
+    bool scores = b->router.policy != PW_HASH;
     struct pw_segment *segment;
     struct pw_product *list;
     real *logits;
     size_t at = 0;
     PW_NEED(segment = pw_arena_take(x->arena, (size_t)runs->n + 1, sizeof *segment));
     PW_NEED(list = pw_arena_take(x->arena, (size_t)runs->n + 1, sizeof *list));
-    for (int i = 0; i < runs->n; i++) segment[i] = segment_of(b, &runs->list[i]);
-    PW_NEED(logits = pw_take_rows(x, pw_segments_size(runs->n, segment), 1));
-    for (int i = 0; i < runs->n; i++) {
-        list[i] = logits_of(b, &runs->list[i], k->n2, logits + at);
-        at += (size_t)segment[i].rows * (size_t)segment[i].n;
+    for (int i = 0; i < runs->n; i++) segment[i] = segment_of(b, runs, &runs->list[i]);
+    PW_NEED(logits = pw_take_rows(x, pw_route_size(&b->router, runs->n, segment), 1));
+    for (int i = 0; scores && i < runs->n; i++) {
+        list[i] = logits_of(b, &runs->list[i], k, logits + at);
+        at += (size_t)scored(&runs->list[i]) * (size_t)segment[i].n;
     }
-    PW_TRY(pw_products(x, list, runs->n));
+    PW_TRY(pw_products(x, list, scores ? runs->n : 0));
     return pw_route(x, &b->router, runs->n, segment, logits, b->load, &k->routes);
 }
 
@@ -83,14 +99,15 @@ pwy_status pw_way_route_back(const struct pw_block *b, struct pw_exec *x, struct
     int d = b->c->d;
     real *dlogits;
     size_t size = 0;
-    for (int i = 0; i < r->n_spans; i++) size += (size_t)r->span[i].rows * (size_t)r->span[i].n;
+    if (b->router.policy == PW_HASH) return PWY_OK;
+    for (int i = 0; i < r->n_spans; i++) size += (size_t)scored(&k->runs->list[i]) * (size_t)r->span[i].n;
     PW_NEED(dlogits = pw_take_rows(x, (int64_t)size, 1));
     PW_TRY(pw_route_back(x, &b->router, r, b->load, dgate, 1, dlogits));
     for (int i = 0; i < k->runs->n; i++) {
         const struct pw_run *run = &k->runs->list[i];
-        size_t at = (size_t)run->first * (size_t)d;
-        PW_TRY(pw_linear_back(x, run->rows, d, r->span[i].n, k->n2 + at, router_of(b, run), dlogits + r->span[i].at,
-                              dn + at, true));
+        real *into = run->dhead != NULL ? run->dhead : dn + (size_t)run->first * (size_t)d;
+        PW_TRY(pw_linear_back(x, scored(run), d, r->span[i].n, scored_rows(b, run, k), router_of(b, run),
+                              dlogits + r->span[i].at, into, true));
     }
     return PWY_OK;
 }
