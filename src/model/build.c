@@ -190,9 +190,22 @@ static pwy_status fit_targets(pwy_registry *r, int first)
     return PWY_OK;
 }
 
+/* Expert choice looks at all rows of a sequence. */
+static pwy_status check_router(const pwy_model *m)
+{
+    for (int i = 0; m->shape.experts > 0 && m->shape.router == PW_EXPERT_CHOICE && i < m->registry->n; i++) {
+        const struct pwy_task *t = pw_registry_at(m->registry, i);
+        if (t->head->kind == PWY_GENERATE)
+            return pw_fail(PWY_E_ARGUMENT, "model: router expert_choice looks ahead, and task '%s' writes one id after "
+                           "another; topk would be right", t->name);
+    }
+    return PWY_OK;
+}
+
 static pwy_status build_into(pwy_model *m, const struct pw_node *options)
 {
     PW_TRY(read_shape(options, m->registry->n, &m->shape));
+    PW_TRY(check_router(m));
     PW_TRY(fit_targets(m->registry, 0));
     PW_TRY(build_tokenizer(m, 0));
     PW_NEED(m->params = pw_params_new((uint64_t)m->shape.seed));

@@ -14,10 +14,6 @@ static pwy_status declare_trunk(pwy_model *m)
         .router = {.policy = (enum pw_router_policy)s->router, .sigmoid = s->gate == 1, .by_bias = s->balance_by == 1,
                    .renormalise = s->normalise == 0, .gate_scale = s->gate_scale, .capacity = s->capacity,
                    .balance = s->balance, .zloss = s->zloss, .load_memory = .98, .jitter = s->jitter}};
-    for (int i = 0; c.router.policy == PW_EXPERT_CHOICE && i < m->registry->n; i++)
-        if (pw_registry_at(m->registry, i)->head->kind == PWY_GENERATE)
-            return pw_fail(PWY_E_ARGUMENT, "model: router expert_choice looks ahead, and task '%s' writes one id after "
-                           "another; topk would be right", pw_registry_at(m->registry, i)->name);
     return pw_trunk_new(&c, m->params, &m->trunk);
 }
 

@@ -5,7 +5,8 @@ route_sources = src/route/route.h src/route/router.h src/route/policy.h src/rout
   src/route/trunk.h src/route/trunk.c src/route/cache.c
 pathways_sources += $(route_sources) src/api/router.c
 pathways_double_sources += $(route_sources)
-check_PROGRAMS += tests/test_route tests/test_policies tests/test_router tests/test_route_double tests/test_pathway
+check_PROGRAMS += tests/test_recipe_routers tests/test_route tests/test_policies tests/test_router tests/test_route_double tests/test_pathway
+tests_test_recipe_routers_SOURCES = tests/test_recipe_routers.c tests/model_rig.h
 tests_test_router_SOURCES = tests/test_router.c
 tests_test_policies_SOURCES = tests/test_policies.c tests/route_rig.h
 tests_test_pathway_SOURCES = tests/test_pathway.c tests/route_rig.h
