@@ -21,6 +21,7 @@
 #include <pathways/registry.h>
 #include <pathways/tokenizer.h>
 #include <pathways/router.h>
+#include <pathways/routes.h>
 #include <pathways/model.h>
 #include <pathways/trainer.h>
 #include <pathways/pathway.h>

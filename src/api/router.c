@@ -1,8 +1,10 @@
 /* pathways/router.h: the trunk's router by itself. Two arenas, so that a refused routing leaves the last one whole. */
 #include "pathways/router.h"
 #include "api/check.h"
+#include "api/routes.h"
 #include "base/node.h"
 #include "route/route.h"
+#include "route/tape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +99,7 @@ void pwy_router_free(pwy_router *router)
 {
     if (router == NULL) return;
     end_function(router);
+    pw_tape_release(router->x.tape);
     pw_pool_free(router->x.pool);
     for (int i = 0; i < 2; i++) pw_arena_free(router->arena[i]);
     free(router->list);
@@ -112,6 +115,7 @@ static pwy_status try_candidates(const pwy_router *r, int n, const int32_t *list
     struct pw_segment none = {.n = n, .expert = list};
     struct pw_exec x = r->x;
     struct pw_routes *routes;
+    x.tape = NULL;
     PW_NEED(x.arena = pw_arena_new());
     pwy_status status = pw_route(&x, &r->config, 1, &none, NULL, NULL, &routes);
     pw_arena_free(x.arena);
@@ -156,6 +160,12 @@ pwy_status pwy_router_set_function(pwy_router *router, pwy_route_fn fn, pwy_rout
     router->destroy = destroy;
     router->last = NULL;
     return PWY_OK;
+}
+
+pwy_status pwy_router_use_routes(pwy_router *router, pwy_routes *routes, pwy_routes_mode mode)
+{
+    PW_GIVEN(router);
+    return pw_exec_use_routes(&router->x, routes, mode);
 }
 
 /* --- routing --- */

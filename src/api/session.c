@@ -1,7 +1,10 @@
 /* Sessions, results and scores: see pathways/session.h. */
 #include "pathways/session.h"
 #include "api/check.h"
+#include "api/routes.h"
 #include "model/result.h"
+#include "route/record.h"
+#include "route/tape.h"
 #include "sys/fpmode.h"
 #include <math.h>
 #include <stdlib.h>
@@ -38,9 +41,23 @@ pwy_status pwy_session_new(pwy_model *model, const pwy_options *options, pwy_ses
 void pwy_session_free(pwy_session *session)
 {
     if (session == NULL) return;
+    pw_tape_release(session->infer->x.tape);
+    pw_record_release(session->infer->x.record);
     pw_infer_close(session->infer);
     pw_model_release(session->model);
     free(session);
+}
+
+pwy_status pwy_session_use_routes(pwy_session *session, pwy_routes *routes, pwy_routes_mode mode)
+{
+    PW_GIVEN(session);
+    return pw_exec_use_routes(&session->infer->x, routes, mode);
+}
+
+pwy_status pwy_session_use_record(pwy_session *session, pwy_record *record)
+{
+    PW_GIVEN(session);
+    return pw_exec_use_record(&session->infer->x, session->model, record);
 }
 
 /* The task asked for; NULL is right where the model has only one. */

@@ -10,6 +10,9 @@
 
 struct pw_gemm_trace;                   /* a list of the products that ran, for `pathways bench` */
 
+struct pw_tape;                         /* routes, kept or replayed: route/tape.h */
+struct pw_record;                       /* where rows went: route/record.h */
+
 struct pw_exec {
     const struct pw_kern *kern;
     struct pw_pool *pool;               /* NULL: the caller's thread alone */
@@ -22,6 +25,8 @@ struct pw_exec {
     int64_t shuffle;
     double flops;                       /* counted by the products: 2 m n k each */
     struct pw_gemm_trace *trace;        /* NULL: not recorded */
+    struct pw_tape *tape;               /* NULL: routes are not kept */
+    struct pw_record *record;           /* NULL: not counted */
 };
 /* keyed by seed, step, what, index */
 struct pw_rng pw_exec_rng(const struct pw_exec *x, const char *what, uint64_t index);

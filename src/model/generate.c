@@ -91,6 +91,7 @@ pwy_status pw_generate(const pwy_model *m, struct pw_exec *x, const struct pw_it
     struct pw_buf buf = {0};
     pwy_status status;
     PW_TRY(pw_cache_new(m->trunk, item->net->way, item->n_rows + how->max_new, &w.cache));
+    pw_cache_task(w.cache, item->net->task->index);
     status = generate(&w, pass, item, &buf, n_new);
     pw_cache_free(w.cache);
     if (status == PWY_OK) *text = buf.data;

@@ -1,5 +1,6 @@
 /* Decoding: rows of one sequence against the keys and values of those before them. */
 #include "route/trunk.h"
+#include "route/record.h"
 #include "route/rows.h"
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@ struct pw_cache {
     int64_t capacity, len, size;        /* rows, rows, numbers of one layer */
     real *kv;                           /* (layers, size), laid out by the attention */
     const struct pw_pathway *way;       /* of the sequence; NULL: the trunk's own */
+    int32_t task;                       /* of the sequence, for the record; -1: unknown */
     real *head;                         /* (d) its first row */
     uint64_t *key;                      /* (capacity) of its rows */
 };
@@ -20,6 +22,7 @@ pwy_status pw_cache_new(const struct pw_trunk *t, const struct pw_pathway *way, 
                        INT32_MAX);
     PW_NEED(c = pw_calloc(1, sizeof *c));
     c->capacity = capacity;
+    c->task = -1;
     c->way = way;
     c->size = pw_attention_cache_size(&t->block[0].attention, capacity);
     c->kv = pw_calloc((size_t)t->config.layers, (size_t)c->size * sizeof *c->kv);
@@ -41,6 +44,11 @@ void pw_cache_free(struct pw_cache *c)
     free(c->head);
     free(c->key);
     free(c);
+}
+
+void pw_cache_task(struct pw_cache *c, int task)
+{
+    c->task = task;
 }
 
 void pw_cache_keys(struct pw_cache *c, int64_t n, const uint64_t *key)
@@ -87,6 +95,13 @@ static pwy_status attend(const struct pw_block *b, struct pw_exec *x, const stru
     return prefix > 1 ? pw_attention(x, &b->attention, &first, k->qkv, k->att, NULL) : PWY_OK;
 }
 
+static pwy_status record(struct pw_exec *x, const struct pw_cache *c, int layer, int n, const struct pw_routes *r)
+{
+    int32_t off[2] = {0, n};
+    struct pw_ragged one = {.n_seq = 1, .off = off, .task = &c->task};
+    return pw_record_add(x->record, x, layer, r, &one);
+}
+
 static pwy_status feed(struct pw_trunk *t, struct pw_exec *x, struct pw_cache *c, const struct pw_runs *runs, int n,
                        int prefix, real *cur, struct pw_routes **routes)
 {
@@ -98,6 +113,7 @@ static pwy_status feed(struct pw_trunk *t, struct pw_exec *x, struct pw_cache *c
         PW_TRY(attend(b, x, c, c->kv + (size_t)i * (size_t)c->size, n, prefix, &k));
         PW_TRY(pw_block_close(b, x, n, &k));
         if (routes != NULL) routes[i] = k.routes;
+        if (x->record != NULL && k.routes != NULL) PW_TRY(record(x, c, i, n, k.routes));
     }
     return PWY_OK;
 }

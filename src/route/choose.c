@@ -20,9 +20,10 @@ void pw_choose_row(const struct pw_routing *j, const struct pw_span *s, int t, r
     real *p = j->r->prob + pw_logits_of(s, t);
     int32_t *place = j->r->place + j->r->pair[t];
     pw_affinity_take(j, s, t, p);
-    if (s->bias == NULL) top_k(s->n, j->c->topk, p, NULL, place);
-    pw_affinity_make(j, s, s->bias == NULL ? place[0] : -1, p, z, top);
-    if (s->bias != NULL) top_k(s->n, j->c->topk, p, s->bias, place);
+    bool plain = !j->replay && s->bias == NULL;
+    if (plain) top_k(s->n, j->c->topk, p, NULL, place);
+    pw_affinity_make(j, s, plain ? place[0] : -1, p, z, top);
+    if (!plain && !j->replay) top_k(s->n, j->c->topk, p, s->bias, place);
     pw_gates_make(j, s, t, p);
     pw_gates_settle(j, s, t);
 }
@@ -41,7 +42,7 @@ static void choose_piece(void *arg, int item, int worker)
 
 static pwy_status decide(struct pw_routing *j)
 {
-    PW_TRY(pw_pairs_make(j->x, j->r, (int64_t)j->r->n_tokens * j->r->topk, true));
+    if (!j->replay) PW_TRY(pw_pairs_make(j->x, j->r, (int64_t)j->r->n_tokens * j->r->topk, true));
     pw_exec_run(j->x, j->n_pieces, choose_piece, j);
     return PWY_OK;
 }

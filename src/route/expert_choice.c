@@ -93,17 +93,15 @@ static pwy_status pick_all(struct pw_routing *j, uint8_t *taken)
     return PWY_OK;
 }
 
-/* Row by row, what took it. */
+/* Row by row, what took it; NULL: as the places say. */
 static void fill(const struct pw_routing *j, const uint8_t *taken)
 {
     const struct pw_routes *r = j->r;
     for (int i = 0; i < r->n_spans; i++) {
         const struct pw_span *s = &r->span[i];
         for (int t = s->first; t < s->first + s->rows; t++) {
-            const uint8_t *row = taken + pw_logits_of(s, t);
-            int at = r->pair[t];
-            for (int e = 0; e < s->n; e++)
-                if (row[e]) r->place[at++] = e;
+            for (int e = 0, at = r->pair[t]; taken != NULL && e < s->n; e++)
+                if (taken[pw_logits_of(s, t) + (size_t)e]) r->place[at++] = e;
             pw_gates_make(j, s, t, r->prob + pw_logits_of(s, t));
             pw_gates_settle(j, s, t);
         }
@@ -136,10 +134,14 @@ static pwy_status decide(struct pw_routing *j)
     size_t size = 0;
     uint8_t *taken;
     for (int i = 0; i < r->n_spans; i++) size += (size_t)r->span[i].rows * (size_t)r->span[i].n;
+    pw_exec_run(j->x, j->n_pieces, affinity_piece, j);
+    if (!all_good(j)) return PWY_OK;
+    if (j->replay) {
+        fill(j, NULL);
+        return PWY_OK;
+    }
     PW_NEED(taken = pw_arena_zero(j->x->arena, size + 1, sizeof *taken));
     PW_NEED(r->pair = pw_arena_take(j->x->arena, (size_t)r->n_tokens + 1, sizeof *r->pair));
-    pw_exec_run(j->x, j->n_pieces, affinity_piece, j);
-    if (!all_good(j)) return pw_pairs_make(j->x, r, 0, false);
     PW_TRY(pick_all(j, taken));
     PW_TRY(pw_pairs_make(j->x, r, count(r, taken), false));
     fill(j, taken);

@@ -47,9 +47,9 @@ static pwy_status take_candidates(const struct making *m, const struct pw_trunk 
     PW_NEED(l->expert = pw_calloc((size_t)n, sizeof *l->expert));
     memcpy(l->expert, expert, (size_t)n * sizeof *expert);
     l->n = n;
-    if (c->router.policy == PW_HASH) return PWY_OK;
+    if (t->config.router.policy == PW_HASH) return PWY_OK;
     PW_TRY(declare(m, PW_MATRIX, PW_NORMAL, .02, m->d, n, "router", &l->router));
-    if (!c->router.by_bias) return PWY_OK;
+    if (!t->config.router.by_bias) return PWY_OK;
     PW_NEED(l->met = pw_calloc((size_t)n, sizeof *l->met));
     return pw_param_declare(m->set, PW_CONST, PW_ZEROS, 0, 1, PW_SHAPE(n), &l->bias, "%s/trunk.%d.bias", m->prefix,
                             m->layer);

@@ -14,6 +14,7 @@ struct pw_routing {
     const struct pw_router_config *c;
     struct pw_routes *r;
     const real *logits;
+    bool replay;                        /* pairs and places are there */
     int n_pieces;
     struct pw_piece *piece;
     double *prob_sum, *z_sum;           /* training: (n) a piece, from its `sum`; (pieces) */

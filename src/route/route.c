@@ -1,6 +1,7 @@
 /* One routing: what is asked is checked and cut into pieces, the policy decides, what is over the capacity is dropped,
    the rest is sorted by expert, and the losses are taken. */
 #include "route/policy.h"
+#include "route/tape.h"
 #include <string.h>
 
 static const struct pw_policy *const policies[] = {
@@ -145,6 +146,24 @@ static pwy_status keep_logits(const struct pw_exec *x, const struct pw_router_co
     return PWY_OK;
 }
 
+/* Choices come from the tape. */
+static pwy_status replay(struct pw_routing *j)
+{
+    struct pw_tape *tape = j->x->tape;
+    if (tape == NULL || tape->mode != PW_TAPE_REPLAY) return PWY_OK;
+    if (j->c->policy == PW_CALLER)
+        return pw_fail(PWY_E_UNSUPPORTED, "routes: the gates of a caller's router are its own; it cannot be replayed");
+    for (int s = 0; s < j->r->n_spans; s++) j->r->span[s].swap = NULL;
+    j->replay = true;
+    PW_TRY(pw_tape_give(j->x, tape, (int)j->c->key, j->r));
+    bool even = j->c->policy == PW_EXPERT_CHOICE || j->r->n_pairs == (int64_t)j->r->n_tokens * j->r->topk;
+    for (int t = 0; even && j->c->policy != PW_EXPERT_CHOICE && t < j->r->n_tokens; t++)
+        even = j->r->pair[t + 1] - j->r->pair[t] == j->r->topk;
+    if (even) return PWY_OK;
+    return pw_fail(PWY_E_ARGUMENT, "routes: %d pairs are to be replayed for %d rows; topk %d needs that many for each",
+                   j->r->n_pairs, j->r->n_tokens, j->r->topk);
+}
+
 pwy_status pw_route(struct pw_exec *x, const struct pw_router_config *c, int n_segments,
                     const struct pw_segment *segment, const real *logits, double *load, struct pw_routes **out)
 {
@@ -156,11 +175,13 @@ pwy_status pw_route(struct pw_exec *x, const struct pw_router_config *c, int n_s
     PW_NEED(j.z_sum = pw_arena_take(x->arena, (size_t)j.n_pieces + 1, sizeof *j.z_sum));
     PW_NEED(j.bad = pw_arena_take(x->arena, (size_t)j.n_pieces + 1, sizeof *j.bad));
     if (c->policy == PW_CALLER) PW_TRY(keep_logits(x, c, n_segments, segment, &j));
+    PW_TRY(replay(&j));
     PW_TRY(pw_policy_of(c->policy)->decide(&j));
     PW_TRY(complain(&j));
+    if (x->tape != NULL && x->tape->mode == PW_TAPE_RECORD) PW_TRY(pw_tape_take(x->tape, (int)c->key, j.r));
     PW_TRY(pw_routes_limit(x, c, j.r));
     PW_TRY(pw_routes_sort(x, j.r));
-    if (x->train) count_met(j.r);
+    if (x->train && !j.replay) count_met(j.r);
     if (x->train && j.r->n_pairs > 0 && c->policy != PW_HASH) pw_route_losses(&j, load);
     *out = j.r;
     return PWY_OK;

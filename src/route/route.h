@@ -55,6 +55,7 @@ pwy_status pw_cache_new(const struct pw_trunk *t, const struct pw_pathway *way, 
 void pw_cache_free(struct pw_cache *c);
 void pw_cache_clear(struct pw_cache *c);
 int64_t pw_cache_len(const struct pw_cache *c);
+void pw_cache_task(struct pw_cache *c, int task);                   /* whose sequence it is, for the record */
 /* What the next n rows are known by, for routing by hash; else their places. */
 void pw_cache_keys(struct pw_cache *c, int64_t n, const uint64_t *key);
 /* Feeds n rows (n, d) of one sequence behind what the cache holds; the rows see, of themselves, those before them

@@ -1,5 +1,6 @@
 /* The trunk: its shape, its parameters, and a pass forward and back through all blocks. */
 #include "route/trunk.h"
+#include "route/record.h"
 #include "route/rows.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -320,7 +321,9 @@ static pwy_status run_block(const struct pw_block *b, struct pw_exec *x, const s
     int rows = r->off[r->n_seq];
     PW_TRY(pw_block_open(b, x, rows, k));
     PW_TRY(pw_attention(x, &b->attention, r, k->qkv, k->att, k->back ? &k->attention : NULL));
-    return pw_block_close(b, x, rows, k);
+    PW_TRY(pw_block_close(b, x, rows, k));
+    if (x->record == NULL || k->routes == NULL) return PWY_OK;
+    return pw_record_add(x->record, x, b->layer, k->routes, r);
 }
 
 /* At inference one set of buffers serves all blocks, and the rows are moved on in place. */

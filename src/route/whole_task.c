@@ -29,7 +29,7 @@ static void task_piece(void *arg, int item, int worker)
 
 static pwy_status decide(struct pw_routing *j)
 {
-    PW_TRY(pw_pairs_make(j->x, j->r, (int64_t)j->r->n_tokens * j->r->topk, true));
+    if (!j->replay) PW_TRY(pw_pairs_make(j->x, j->r, (int64_t)j->r->n_tokens * j->r->topk, true));
     pw_exec_run(j->x, j->n_pieces, task_piece, j);
     return PWY_OK;
 }
@@ -73,7 +73,7 @@ static void hash_piece(void *arg, int item, int worker)
     for (int t = piece->first; t < piece->first + piece->rows; t++) {
         uint64_t key[2] = {s->key[t - s->first], j->c->key}, mixed = pw_hash(key, sizeof key);
         for (int i = 0; i < k; i++) {
-            j->r->place[j->r->pair[t] + i] = (int32_t)pw_permute(mixed, (uint64_t)s->n, (uint64_t)i);
+            if (!j->replay) j->r->place[j->r->pair[t] + i] = (int32_t)pw_permute(mixed, (uint64_t)s->n, (uint64_t)i);
             j->r->gate[j->r->pair[t] + i] = gate;
         }
         pw_gates_settle(j, s, t);
@@ -82,7 +82,7 @@ static void hash_piece(void *arg, int item, int worker)
 
 static pwy_status hash_decide(struct pw_routing *j)
 {
-    PW_TRY(pw_pairs_make(j->x, j->r, (int64_t)j->r->n_tokens * j->r->topk, true));
+    if (!j->replay) PW_TRY(pw_pairs_make(j->x, j->r, (int64_t)j->r->n_tokens * j->r->topk, true));
     pw_exec_run(j->x, j->n_pieces, hash_piece, j);
     return PWY_OK;
 }

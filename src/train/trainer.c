@@ -1,6 +1,8 @@
 /* A run: how it begins, goes on, reports, ends. */
 #include "file/model_file.h"
 #include "train/add.h"
+#include "route/record.h"
+#include "route/tape.h"
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,6 +230,8 @@ void pw_trainer_close(struct pwy_trainer *t)
     pw_adamw_close(&t->adamw);
     pw_encoder_close(&t->encoder);
     pw_pool_free(t->pool);
+    pw_tape_release(t->x.tape);
+    pw_record_release(t->x.record);
     if (t->x.arena != NULL) pw_arena_free(t->x.arena);
     pw_mixture_close(&t->mixture);
     pw_schedule_close(&t->schedule);
