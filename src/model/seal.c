@@ -59,12 +59,14 @@ static pwy_status few_make(const int32_t *const *order, int layers, int n, struc
     return PWY_OK;
 }
 
-/* The columns of the trunk's router that are the way's candidates. */
+/* The columns of the trunk's router, and the biases, that are the way's candidates'; by hash there are none. */
 static void copy_columns(const pwy_model *m, struct pw_pathway *way)
 {
     for (int l = 0; l < way->layers; l++) {
-        const struct pw_param *from = pw_trunk_router(m->trunk, l);
+        const struct pw_param *from = pw_trunk_router(m->trunk, l), *bias = pw_trunk_bias(m->trunk, l);
         struct pw_way_layer *own = &way->layer[l];
+        for (int e = 0; own->bias != NULL && e < own->n; e++) own->bias->w[e] = bias->w[own->expert[e]];
+        if (own->router == NULL) continue;
         for (int64_t i = 0; i < m->shape.d; i++)
             for (int e = 0; e < own->n; e++)
                 own->router->w[i * own->n + e] = from->w[i * from->shape[1] + own->expert[e]];

@@ -238,6 +238,11 @@ const struct pw_param *pw_trunk_router(const struct pw_trunk *t, int layer)
     return t->block[layer].gate;
 }
 
+const struct pw_param *pw_trunk_bias(const struct pw_trunk *t, int layer)
+{
+    return t->block[layer].bias;
+}
+
 void pw_trunk_norms(const struct pw_trunk *t, int layer, const struct pw_param **norm1, const struct pw_param **norm2)
 {
     *norm1 = t->block[layer].norm1;
