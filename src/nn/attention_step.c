@@ -2,8 +2,8 @@
    (hd, capacity), so that lanes run over keys as in pw_attention, and the values (capacity, hd). */
 #include "nn/attention.h"
 
-/* In multiply-adds: with less to do than this, waking other threads costs more than it brings. */
-enum { WORTH_THREADS = 1 << 18 };
+/* In multiply-adds: with less to do than this, handing it out costs more than it brings. */
+enum { WORTH_THREADS = 1 << 14 };
 
 struct job {
     const struct pw_exec *x;
