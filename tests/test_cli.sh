@@ -156,8 +156,8 @@ RECIPE
 
 test_help() {
     run 0 "help" --help
-    for command in train eval predict continual inspect verify pack bench; do prints "help" "  $command "; done
-    for command in train eval predict continual inspect verify pack bench; do
+    for command in train eval predict continual inspect verify pack quantize bench; do prints "help" "  $command "; done
+    for command in train eval predict continual inspect verify pack quantize bench; do
         run 0 "$command --help" $command --help
         prints "$command --help" "^usage: pathways $command"
         prints "$command --help" "Exit status"
@@ -309,6 +309,20 @@ test_predict_badly() {
     says "a temperature out of range" "'temperature' is -1"
 }
 
+test_quantize() {
+    "$program" predict one.pathways --json --task size width=2 > want 2> /dev/null
+    run 0 "quantize to f32" quantize one.pathways --dtype f32 -o packed.pathways
+    run 0 "predict from f32 packed" predict packed.pathways --json --task size width=2
+    check "packed floats answer the same" cmp -s want out
+    run 0 "quantize" quantize one.pathways -o packed.pathways
+    run 0 "predict from i8" predict packed.pathways --json --task size width=2
+    run 1 "quantize to what is no dtype" quantize one.pathways --dtype i7 -o packed.pathways
+    says "quantize to what is no dtype" "f32, bf16 and i8"
+    run 1 "quantize twice" quantize packed.pathways -o again.pathways
+    says "quantize twice" "packed already"
+    run 2 "quantize to nowhere" quantize one.pathways
+}
+
 test_inspect() {
     run 0 "inspect" inspect one.pathways
     prints "inspect" "^model: {d: 16, layers: 1"
@@ -438,6 +452,7 @@ test_interrupt
 test_eval
 test_predict
 test_predict_badly
+test_quantize
 test_inspect
 test_verify
 test_bench

@@ -61,6 +61,31 @@ pwy_status pwy_model_save(const pwy_model *model, const char *path)
     return pw_model_write_file(model, NULL, 0, path);
 }
 
+static pwy_status form_of(const char *dtype, enum pw_form *form)
+{
+    static const char *const names[] = {[PW_AS_REAL] = "f32", [PW_AS_BF16] = "bf16", [PW_AS_I8] = "i8"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(dtype, names[i]) == 0) {
+            *form = (enum pw_form)i;
+            return PWY_OK;
+        }
+    return pw_fail(PWY_E_ARGUMENT, "dtype '%s'; f32, bf16 and i8 would be right", dtype);
+}
+
+pwy_status pwy_model_quantize(const pwy_model *model, const char *dtype, pwy_model **out)
+{
+    enum pw_form form = PW_AS_REAL;
+    fenv_t host;
+    PW_GIVEN(model);
+    PW_GIVEN(dtype);
+    PW_GIVEN(out);
+    PW_TRY(form_of(dtype, &form));
+    pw_fp_enter(&host);
+    pwy_status status = pw_model_quantize(model, form, out);
+    pw_fp_leave(&host);
+    return status;
+}
+
 pwy_status pwy_model_check_path(const char *path)
 {
     struct pw_replace *r;

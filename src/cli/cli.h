@@ -53,6 +53,7 @@ int cli_seal(int argc, char **argv);
 int cli_add(int argc, char **argv);
 int cli_continual(int argc, char **argv);
 int cli_inspect(int argc, char **argv);
+int cli_quantize(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_pack(int argc, char **argv);

@@ -19,6 +19,7 @@ const struct cli_command cli_commands[] = {
      "show what is in a model", cli_inspect},
     {"verify", "MODEL [--json]", "check every byte of a model against its digests", cli_verify},
     {"pack", "MODEL", "fold what was added beside a model into it", cli_pack},
+    {"quantize", "MODEL -o OUT [--dtype i8|bf16|f32]", "prepare a model for answering", cli_quantize},
     {"bench", "train|predict|decode [--d N] [--layers N] ...", "time the reference workloads", cli_bench},
     {0}};
 

@@ -60,6 +60,7 @@ struct listing {
     char *config, *tok; char (*load_name)[40];
     struct pw_image tasks;
     struct pw_piece *piece; int64_t n_pieces;           /* of all expert tensors, an expert each */
+    char **name; int n_names;                           /* of packed tensors */
 };
 
 static void listing_free(struct listing *l)
@@ -70,6 +71,8 @@ static void listing_free(struct listing *l)
     free(l->load_name);
     pw_image_free(&l->tasks);
     free(l->piece);
+    for (int i = 0; i < l->n_names; i++) free(l->name[i]);
+    free(l->name);
 }
 
 /* Where the experts of the tensors lie. */
@@ -81,15 +84,25 @@ static pwy_status listing_pieces(const struct pw_params *params, struct listing 
     return PWY_OK;
 }
 
-static void add_param(struct listing *l, const struct pw_param *p)
+static pwy_status add_packed(struct listing *l, const struct pw_param *p)
+{
+    int n;
+    pwy_status status = pw_packed_list(p, l->list + l->n, &n);
+    for (int i = 0; i < n; i++) l->name[l->n_names++] = l->list[l->n++].name;
+    return status;
+}
+
+static pwy_status add_param(struct listing *l, const struct pw_param *p)
 {
     struct pw_tensor t = param_tensor(p);
+    if (p->packed.at != NULL) return add_packed(l, p);
     if (p->slice != NULL) {
         t.piece = l->piece + l->n_pieces;
         t.n_pieces = (int)p->groups;
     }
     for (int e = 0; e < t.n_pieces; e++) l->piece[l->n_pieces++] = (struct pw_piece){pw_param_group(p, e), 1};
     l->list[l->n++] = t;
+    return PWY_OK;
 }
 
 static pwy_status net_senses(void *arg, int64_t task, struct pw_node **out)
@@ -118,9 +131,10 @@ static pwy_status listing_texts(const pwy_model *m, struct listing *l)
 
 static pwy_status listing_make(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, struct listing *l)
 {
-    size_t cap = (size_t)m->params->n + (size_t)m->shape.layers + (size_t)n_extra + 2 + PW_REGISTRY_TENSORS;
+    size_t cap = 2 * (size_t)m->params->n + (size_t)m->shape.layers + (size_t)n_extra + 2 + PW_REGISTRY_TENSORS;
     PW_NEED(l->list = pw_calloc(cap, sizeof *l->list));
     PW_NEED(l->load_name = pw_calloc((size_t)m->shape.layers + 1, sizeof *l->load_name));
+    PW_NEED(l->name = pw_calloc(2 * (size_t)m->params->n + 1, sizeof *l->name));
     PW_TRY(listing_pieces(m->params, l));
     PW_TRY(listing_texts(m, l));
     PW_TRY(listing_tasks(m, l));
@@ -128,7 +142,7 @@ static pwy_status listing_make(const pwy_model *m, const struct pw_tensor *extra
         snprintf(l->load_name[i], sizeof l->load_name[i], "trunk.%d.load", i);
         l->list[l->n++] = load_tensor(m, i, l->load_name[i]);
     }
-    for (int i = 0; i < m->params->n; i++) add_param(l, m->params->list[i]);
+    for (int i = 0; i < m->params->n; i++) PW_TRY(add_param(l, m->params->list[i]));
     for (int64_t i = 0; i < n_extra; i++) l->list[l->n++] = extra[i];
     return PWY_OK;
 }
@@ -236,7 +250,7 @@ static pwy_status check_version(const struct pw_node *config, const char *name)
 static bool is_param(const struct pw_tensor *t)
 {
     size_t len = strlen(t->name);
-    return t->dtype == REAL_TYPE && strncmp(t->name, "pathways.", 9) != 0 && strncmp(t->name, "checkpoint.", 11) != 0
+    return t->dtype == REAL_TYPE && !pw_is_packed(t) && strncmp(t->name, "pathways.", 9) != 0 && strncmp(t->name, "checkpoint.", 11) != 0
         && !(len > 5 && strcmp(t->name + len - 5, ".load") == 0);
 }
 
@@ -255,7 +269,10 @@ static pwy_status read_params(pwy_model *m, const struct pw_tensors *tensors, bo
 {
     PW_NEED(m->params = pw_params_new((uint64_t)m->shape.seed));
     for (int64_t i = 0; i < tensors->n; i++)
-        if (is_param(&tensors->list[i])) PW_TRY(bring(m->params, &tensors->list[i], own));
+        if (pw_is_packed(&tensors->list[i]))
+            PW_TRY(pw_packed_bring(m->params, tensors, &tensors->list[i], own));
+        else if (is_param(&tensors->list[i]))
+            PW_TRY(bring(m->params, &tensors->list[i], own));
     m->params->closed = true;
     return PWY_OK;
 }

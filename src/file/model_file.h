@@ -24,4 +24,12 @@ pwy_status pw_model_pack(const char *path);
 pwy_status pw_model_read_memory(pwy_context *ctx, char *data, size_t len, pwy_model **out);
 /* A copy that may be written to, without the sources. */
 pwy_status pw_model_copy(const pwy_model *m, pwy_model **out);
+
+/* packed_file.c: the one or two tensors of a packed parameter; the names are the caller's, also on failure. */
+pwy_status pw_packed_list(const struct pw_param *p, struct pw_tensor *out, int *n);
+bool pw_is_packed(const struct pw_tensor *t);
+pwy_status pw_packed_bring(struct pw_params *set, const struct pw_tensors *tensors, const struct pw_tensor *t,
+                           bool own);
+/* A copy with the trunk's matrices packed, for inference alone. */
+pwy_status pw_model_quantize(const pwy_model *m, enum pw_form form, pwy_model **out);
 #endif

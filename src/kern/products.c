@@ -6,7 +6,8 @@
 
 enum {
     ROW_STEP = 16, COL_STEP = 48,       /* tiles end at multiples of these: whole register tiles of every table */
-    ROW_LEAST = 128, COL_LEAST = 192    /* below, packing costs more than the balance is worth */
+    ROW_LEAST = 128, COL_LEAST = 192,   /* below, packing costs more than the balance is worth */
+    FEW = 8, FEW_COL_LEAST = 96         /* of fewer rows nothing is packed: they wait for memory */
 };
 /* A product becomes about PIECES tiles, each worth another thread: 20 us or more. In multiply-adds. */
 static const double TILE_LEAST = 1e6, PIECES = 24;
@@ -31,10 +32,11 @@ static int half(int value, int step)
 /* The size of p's tiles: the longer side is halved until a tile is small enough or both are as short as is good. */
 static void tile_size(const struct pw_product *p, int *tile_m, int *tile_n)
 {
-    double target = cost_of(p->m, p->n, p->k) / PIECES;
-    int m = p->m, n = p->n;
-    while (cost_of(m, n, p->k) > (target > TILE_LEAST ? target : TILE_LEAST)) {
-        bool can_m = half(m, ROW_STEP) >= ROW_LEAST, can_n = half(n, COL_STEP) >= COL_LEAST;
+    bool few = p->m < FEW && !p->ta && !p->tb;
+    double target = cost_of(p->m, p->n, p->k) / PIECES, least = few ? TILE_LEAST / 4 : TILE_LEAST;
+    int m = p->m, n = p->n, col_least = few ? FEW_COL_LEAST : COL_LEAST;
+    while (cost_of(m, n, p->k) > (target > least ? target : least)) {
+        bool can_m = half(m, ROW_STEP) >= ROW_LEAST, can_n = half(n, COL_STEP) >= col_least;
         if (can_m && (m > n || !can_n))
             m = half(m, ROW_STEP);
         else if (can_n)
@@ -81,7 +83,7 @@ static void gather(struct plan *plan)
     for (int i = 0; i < plan->n_tiles;) {
         struct job *job = &plan->jobs[plan->n_jobs++];
         job->first = i;
-        for (double cost = 0; i < plan->n_tiles && cost < TILE_LEAST; i++)
+        for (double cost = 0; i < plan->n_tiles && cost < TILE_LEAST / 4; i++)
             cost += plan->tiles[i].cost;
         job->end = i;
     }

@@ -29,9 +29,9 @@ static int32_t draw(const struct writer *w, int n, real *logits, int64_t positio
 static pwy_status choose(struct writer *w, const real *h, int64_t position, int32_t *id)
 {
     int vocab = (int)w->m->shape.vocab;
-    struct pw_product p = {false, false, 1, vocab, (int)w->m->shape.d, h, (int)w->m->shape.d, pw_embed_t(w->m), vocab, 0,
-                           w->logits, vocab};
-    PW_TRY(pw_products(w->x, &p, 1));
+    struct pw_packed_product p = {1, (int)w->m->shape.d, vocab, h, pw_packed_weights(pw_vocabulary(w->m)), w->logits,
+                                  false};
+    PW_TRY(pw_packed_products(w->x, &p, 1));
     *id = w->how->temperature > 0 ? draw(w, vocab, w->logits, position) : most_likely(vocab, w->logits);
     return PWY_OK;
 }

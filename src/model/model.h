@@ -74,7 +74,8 @@ pwy_status pw_model_net(const pwy_model *m, const char *task, struct pw_net **ou
 /* net.c: a net is opened by whoever first asks for it, once, on any thread; what a model has opened stays. */
 pwy_status pw_net_open(const pwy_model *m, int64_t task, struct pw_net **out);     /* by the task's index */
 struct pw_net *pw_net_at(const pwy_model *m, int64_t task);          /* NULL: not opened yet */
-const real *pw_embed_t(const pwy_model *m);   /* (d, vocab) for writing at inference; NULL: no net that writes is open */
+/* (d, vocab), packed, for writing at inference; NULL: no net that writes is open */
+const struct pw_packed *pw_vocabulary(const pwy_model *m);
 pwy_status pw_nets_make(pwy_model *m);                               /* none open */
 /* From task `first` on: all, their senses not fitted yet; the parameters of those that are open. */
 pwy_status pw_nets_fit_open(pwy_model *m, int first);
@@ -184,7 +185,8 @@ pwy_status pw_wide_back(struct pw_pass *p, struct pw_group *g, const real *dwide
 
 /* writer.c: next-token loss over rows (n, d) by tied embeddings, in blocks of rows so that the logits (n, vocab) never
    stand whole. dh (n, d) NULL: loss alone. */
-pwy_status pw_writer(struct pw_exec *x, int n, int d, const real *h, struct pw_param *embed, const real *embed_t,
+pwy_status pw_writer(struct pw_exec *x, int n, int d, const real *h, struct pw_param *embed,
+                     const struct pw_packed *vocab,
                      const int32_t *target, const real *weight, double *loss, real *dh);
 
 /* generate.c: continues an item, greedy (temperature 0) or by sampling; text is the caller's. */

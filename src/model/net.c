@@ -8,7 +8,8 @@
 struct pw_nets {
     pthread_mutex_t lock;               /* held while a net is opened: any session may be the first to ask */
     struct pw_net **net; int n;         /* [n], NULL: not opened yet */
-    real *embed_t;                      /* (d, vocab) for writing at inference; made with the first net that writes */
+    struct pw_packed vocab;             /* the embedding (d, vocab), packed for writing at inference; made with the first
+                                           net that writes */
 };
 
 /* --- senses --- */
@@ -162,18 +163,14 @@ static pwy_status load_senses(struct pw_net *net)
     return status;
 }
 
-/* The embedding with lanes over the vocabulary, for writing one row at a time. */
-static pwy_status transpose_embedding(const pwy_model *m)
+/* In the form of the trunk's matrices. */
+static pwy_status pack_vocabulary(const pwy_model *m)
 {
-    const int64_t v = m->shape.vocab, d = m->shape.d;
-    real *turned;
-    if (m->nets->embed_t != NULL) return PWY_OK;
+    const struct pw_param *like = pw_params_find(m->params, "trunk.0.qkv");
+    if (m->nets->vocab.at != NULL) return PWY_OK;
     if (m->embed == NULL) return pw_fail(PWY_E_FORMAT, "the task writes, but the model has no tokenizer");
-    PW_NEED(turned = pw_calloc((size_t)(v * d), sizeof *turned));
-    for (int64_t i = 0; i < v; i++)
-        for (int64_t j = 0; j < d; j++) turned[j * v + i] = m->embed->w[i * d + j];
-    m->nets->embed_t = turned;
-    return PWY_OK;
+    return pw_packed_turned(like != NULL && like->packed.at != NULL ? like->packed.store : PW_AS_REAL, m->shape.d,
+                            m->shape.vocab, m->embed->w, &m->nets->vocab);
 }
 
 static pwy_status declare_and_count(const pwy_model *m, struct pw_net *net)
@@ -181,7 +178,7 @@ static pwy_status declare_and_count(const pwy_model *m, struct pw_net *net)
     PW_TRY(declare_net(m, net));
     PW_TRY(pw_net_open_way(m, net));
     pw_net_count(m, net);
-    return net->writes ? transpose_embedding(m) : PWY_OK;
+    return net->writes ? pack_vocabulary(m) : PWY_OK;
 }
 
 static pwy_status load_net(const pwy_model *m, int task)
@@ -219,9 +216,9 @@ pwy_status pw_net_open(const pwy_model *m, int64_t task, struct pw_net **out)
     return PWY_OK;
 }
 
-const real *pw_embed_t(const pwy_model *m)
+const struct pw_packed *pw_vocabulary(const pwy_model *m)
 {
-    return m->nets->embed_t;
+    return m->nets->vocab.at != NULL ? &m->nets->vocab : NULL;
 }
 
 pwy_status pw_nets_make(pwy_model *m)
@@ -265,7 +262,7 @@ void pw_nets_free(struct pw_nets *nets)
     for (int i = 0; nets->net != NULL && i < nets->n; i++)
         if (nets->net[i] != NULL) free_net(nets->net[i]);
     pthread_mutex_destroy(&nets->lock);
-    free(nets->embed_t);
+    pw_packed_free(&nets->vocab);
     free(nets->net);
     free(nets);
 }

@@ -276,7 +276,7 @@ static pwy_status writers(struct pw_pass *p, const real *weight, double *nats, r
     PW_NEED(loss = pw_arena_take(p->x->arena, (size_t)w.n, sizeof *loss));
     if (dout != NULL) PW_NEED(dh = pw_arena_zero(p->x->arena, (size_t)w.n * (size_t)d, sizeof(real)));
     move_writing(p, &w, h, p->out, false);
-    PW_TRY(pw_writer(p->x, w.n, d, h, p->model->embed, pw_embed_t(p->model), w.id, w.weight, loss, dh));
+    PW_TRY(pw_writer(p->x, w.n, d, h, p->model->embed, pw_vocabulary(p->model), w.id, w.weight, loss, dh));
     for (int i = 0; i < w.n; i++) nats[w.item[i]] = 0;
     for (int i = 0; i < w.n; i++) nats[w.item[i]] += loss[i];
     if (dout != NULL) move_writing(p, &w, dh, dout, true);

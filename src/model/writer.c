@@ -3,19 +3,17 @@
 
 enum { BLOCK = 1024 };
 
-struct block { struct pw_exec *x; int n, d, vocab; const real *h, *embed_t; struct pw_param *embed; real *logits; };
+struct block { struct pw_exec *x; int n, d, vocab; const real *h; const struct pw_packed *packed;
+    struct pw_param *embed; real *logits; };
 
 /* logits (n, vocab) = h (n, d) E^T */
 static pwy_status block_logits(const struct block *b)
 {
     struct pw_product p = {false, true, b->n, b->vocab, b->d, b->h, b->d, b->embed->w, b->d, 0, b->logits, b->vocab,
                            true};
-    if (b->embed_t != NULL && !b->x->train) {
-        p.tb = false;
-        p.b = b->embed_t;
-        p.ldb = b->vocab;
-    }
-    return pw_products(b->x, &p, 1);
+    if (b->packed == NULL || b->x->train) return pw_products(b->x, &p, 1);
+    struct pw_packed_product packed = {b->n, b->d, b->vocab, b->h, pw_packed_weights(b->packed), b->logits, false};
+    return pw_packed_products(b->x, &packed, 1);
 }
 
 /* dh (n, d) = dlogits E, dE += dlogits^T h; independent, so one list. */
@@ -40,10 +38,11 @@ static void touch_all(struct pw_param *embed)
     for (int64_t row = 0; pw_trains(embed) && row < embed->groups; row++) pw_param_touch(embed, row);
 }
 
-pwy_status pw_writer(struct pw_exec *x, int n, int d, const real *h, struct pw_param *embed, const real *embed_t,
+pwy_status pw_writer(struct pw_exec *x, int n, int d, const real *h, struct pw_param *embed,
+                     const struct pw_packed *vocab,
                      const int32_t *target, const real *weight, double *loss, real *dh)
 {
-    struct block b = {.x = x, .d = d, .vocab = (int)embed->shape[0], .embed = embed, .embed_t = embed_t};
+    struct block b = {.x = x, .d = d, .vocab = (int)embed->shape[0], .embed = embed, .packed = vocab};
     size_t mark = pw_arena_mark(x->arena);
     int rows = n < BLOCK ? n : BLOCK;
     if (dh != NULL) touch_all(embed);

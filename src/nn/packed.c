@@ -74,6 +74,8 @@ pwy_status pw_param_pack(struct pw_param *p, enum pw_form store)
     if (p->rank < 2 || p->rank > 3)
         return pw_fail(PWY_E_ARGUMENT, "tensor '%s': rank %d; a matrix, or a list of them, would be right", p->name,
                        p->rank);
+    if (p->packed.at != NULL)
+        return pw_fail(PWY_E_STATE, "tensor '%s' is packed already; pack the model that it was made from", p->name);
     PW_TRY(take_packed(store, s.groups, s.k, s.n, &p->packed));
     for (int64_t g = 0; g < s.groups; g++)
         fill_group(&p->packed, g, s.k, s.n, p->rank == 3 ? pw_param_group(p, g) : p->w, false);

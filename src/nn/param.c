@@ -161,6 +161,17 @@ pwy_status pw_params_bring(struct pw_params *set, const char *name, int rank, co
     return status;
 }
 
+pwy_status pw_params_bring_packed(struct pw_params *set, const char *name, int rank, const int64_t *shape,
+                                  struct pw_packed packed)
+{
+    pwy_status status = bring(set, name, rank, shape, NULL, true);
+    if (status == PWY_OK)
+        set->list[set->n - 1]->packed = packed;
+    else
+        pw_packed_free(&packed);
+    return status;
+}
+
 /* --- slices --- */
 
 /* Rows of a table, and the experts of a tensor (expert, in, out). */
@@ -241,6 +252,16 @@ static pwy_status add_new(struct pw_params *set, enum pw_param_kind kind, enum p
     return PWY_OK;
 }
 
+/* What is packed was filled up to whole panels: it takes the declared width where that fits. */
+static void trim(struct pw_param *p, int rank, const int64_t *shape)
+{
+    int last = rank - 1;
+    if (p->packed.at == NULL || p->rank != rank || p->shape[last] != pw_packed_width(shape[last]))
+        return;
+    p->n = p->shape[last] > 0 ? p->n / p->shape[last] * shape[last] : 0;
+    p->shape[last] = shape[last];
+}
+
 static pwy_status compare(const struct pw_param *p, int rank, const int64_t *shape)
 {
     char have[SHAPE_TEXT], need[SHAPE_TEXT];
@@ -256,11 +277,13 @@ static pwy_status declare(struct pw_params *set, enum pw_param_kind kind, enum p
     struct pw_param *p = pw_params_find(set, name);
     if (p == NULL)
         PW_TRY(add_new(set, kind, init, spread, rank, shape, name, &p));
-    else
+    else {
+        trim(p, rank, shape);
         PW_TRY(compare(p, rank, shape));
+    }
     p->kind = kind;
     p->groups = count_groups(kind, rank, shape);
-    if (is_sliced(p) && p->slice == NULL)
+    if (is_sliced(p) && p->slice == NULL && p->packed.at == NULL)
         PW_TRY(cut(p));
     *out = p;
     return PWY_OK;
@@ -315,6 +338,8 @@ pwy_status pw_params_borrow(struct pw_params *set, const struct pw_param *from)
     PW_NEED(p);
     p->w = from->w;
     p->mapped = true;
+    p->packed = from->packed;
+    p->packed.own = p->packed.own_scale = NULL;
     if (borrow_slices(p, from) != PWY_OK) {
         free_param(p);
         return PWY_E_NOMEM;
@@ -349,11 +374,20 @@ pwy_status pw_params_copy(struct pw_params *set, const struct pw_param *from)
     return copy_owned(p, from);
 }
 
+/* What is locked takes part in the way back too. */
+static pwy_status refuse_packed(const struct pw_param *p)
+{
+    return p->packed.at == NULL ? PWY_OK
+        : pw_fail(PWY_E_UNSUPPORTED, "tensor '%s' is packed for inference; train the model that it was made from",
+                  p->name);
+}
+
 /* --- growing --- */
 
 pwy_status pw_param_grow(struct pw_param *p, int n)
 {
     int64_t size = pw_param_group_size(p), groups = p->groups + n;
+    PW_TRY(refuse_packed(p));
     struct pw_slice *slice = pw_realloc(p->slice, (size_t)groups + 1, sizeof *slice);
     PW_NEED(slice);
     p->slice = slice;
@@ -414,11 +448,9 @@ static pwy_status start_whole(struct pw_param *p)
 
 static pwy_status start_param(struct pw_param *p)
 {
+    PW_TRY(refuse_packed(p));
     if (p->kind == PW_CONST || p->training || p->locked)
         return PWY_OK;
-    if (p->packed.at != NULL)
-        return pw_fail(PWY_E_UNSUPPORTED, "tensor '%s' is packed for inference; train the model that it was made from",
-                       p->name);
     if (p->slice == NULL)
         PW_TRY(start_whole(p));
     p->training = true;

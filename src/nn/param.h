@@ -70,6 +70,10 @@ pwy_status pw_param_declare(struct pw_params *set, enum pw_param_kind kind, enum
    1..4 or a negative size: PWY_E_FORMAT. */
 pwy_status pw_params_bring(struct pw_params *set, const char *name, int rank, const int64_t *shape, real *w,
                            bool mapped);
+/* The same of packed matrices, shape (k, n) or (group, k, n) with n filled up to whole panels; takes what packed owns,
+   also on failure. */
+pwy_status pw_params_bring_packed(struct pw_params *set, const char *name, int rank, const int64_t *shape,
+                                  struct pw_packed packed);
 /* A parameter by the weights of `from`, another set's, which must outlive this one: read-only here, experts by the
    slice. Locks are not taken along. */
 pwy_status pw_params_borrow(struct pw_params *set, const struct pw_param *from);
@@ -92,6 +96,10 @@ struct pw_params_bytes pw_params_bytes(const struct pw_params *set);
 void pw_param_drop(struct pw_param *p);
 /* packed.c: w (n, k), turned, packed as (k, n) into memory of its own. */
 pwy_status pw_packed_turned(enum pw_form store, int64_t k, int64_t n, const real *w, struct pw_packed *out);
+static inline struct pw_weights pw_packed_weights(const struct pw_packed *p)      /* of the first group */
+{
+    return (struct pw_weights){ p->store, p->at, p->scale };
+}
 void pw_packed_free(struct pw_packed *packed);
 /* Packs the weights of a matrix (k, n), or of matrices (group, k, n), and lets go of them as they were. */
 pwy_status pw_param_pack(struct pw_param *p, enum pw_form store);

@@ -121,7 +121,7 @@ static pwy_status pack_weights(struct bench *b)
 /* out (n, width) = h (n, d) by the first columns of the turned embedding. */
 static pwy_status by_vocabulary(struct bench *b, int n, const real *h, int width, real *out)
 {
-    struct pw_packed_product p = {n, (int)b->o.d, width, h, {b->vocab.store, b->vocab.at, b->vocab.scale}, out, false};
+    struct pw_packed_product p = {n, (int)b->o.d, width, h, pw_packed_weights(&b->vocab), out, false};
     return pw_packed_products(&b->x, &p, 1);
 }
 
