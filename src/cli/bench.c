@@ -11,6 +11,8 @@ static const char more[] =
     "  decode     16 tokens of prompt, then --new tokens, one sequence, greedy\n\n"
     "  --d 256 --layers 4 --heads 8 --hidden 512 --experts 16 --topk 2 --seq 128 --batch 32 --vocab 8192\n"
     "  --dtype f32 --threads 1 --steps 8 --new 128: the shape, and its defaults; --experts 0 is the dense model\n"
+    "  --candidates 0: so many experts of each layer, drawn at random, are all that rows may choose; 0: all\n"
+    "  --router topk|hash|task, --capacity 0, --record false: the policy; drops; whether routes are counted\n"
     "  --json     accepted for likeness: the output is JSON anyway\n\n"
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 

@@ -2,6 +2,8 @@
    experts, weights and ids random. */
 #include "train/bench.h"
 #include "base/num.h"
+#include "route/pathway.h"
+#include "route/record.h"
 #include "train/train.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@
 enum { WARM = 2, PROMPT = 16, CLASSES = 4, DECODES = 5 };
 
 struct bench_options { int64_t d, layers, heads, hidden, experts, topk, seq, batch, vocab, threads, steps, new_tokens;
+    int64_t candidates, router; double capacity; bool record;
     char *dtype; };
 
 #define FIELD(name, min, max) {#name, PW_OPT_INT, offsetof(struct bench_options, name), min, max}
@@ -17,6 +20,10 @@ static const struct pw_option bench_table[] = {
     FIELD(d, 8, 16384), FIELD(layers, 1, 256), FIELD(heads, 1, 256), FIELD(hidden, 1, 65536), FIELD(experts, 0, 65536),
     FIELD(topk, 1, 64), FIELD(seq, 1, 65536), FIELD(batch, 1, 65536), FIELD(vocab, CLASSES, 1 << 20),
     FIELD(threads, 1, 1024), FIELD(steps, 1, 1 << 20),
+    FIELD(candidates, 0, 65536),
+    {"router", PW_OPT_WORD, offsetof(struct bench_options, router), 0, 0, pw_router_all_words},
+    {"capacity", PW_OPT_NUMBER, offsetof(struct bench_options, capacity), 0, 1e6},
+    {"record", PW_OPT_FLAG, offsetof(struct bench_options, record), 0, 0},
     {"new", PW_OPT_INT, offsetof(struct bench_options, new_tokens), 1, 1 << 20},
     {"dtype", PW_OPT_TEXT, offsetof(struct bench_options, dtype), 0, 0}, {0}};
 
@@ -24,6 +31,7 @@ struct bench {
     const char *what; struct bench_options o;
     struct pw_params *params; struct pw_trunk *trunk; struct pw_param *embed; struct pw_packed vocab;
     enum pw_form store;
+    struct pw_pathway *way; const struct pw_pathway **ways;     /* NULL: no candidates; [sequences] */
     struct pw_adamw adamw; struct pw_pool *pool; struct pw_exec x; struct pw_gemm_trace *trace;
     int rows; int32_t *off, *prefix, *id, *target;
     real *weight; double *loss;
@@ -61,16 +69,56 @@ static pwy_status read_store(struct bench *b)
     return pw_fail(PWY_E_ARGUMENT, "bench: dtype '%s'; f32, bf16 and i8 would be right", b->o.dtype);
 }
 
+/* Ids drawn at random, ascending, of their own in each layer. */
+static pwy_status draw_candidates(const struct bench *b, int32_t *id, const int32_t **expert, int *n)
+{
+    uint64_t all = (uint64_t)b->o.experts, some = (uint64_t)b->o.candidates;
+    uint8_t *drawn;
+    PW_NEED(drawn = pw_calloc((size_t)all + 1, 1));
+    for (int64_t l = 0; l < b->o.layers; l++) {
+        expert[l] = id;
+        n[l] = (int)some;
+        memset(drawn, 0, (size_t)all);
+        for (uint64_t i = 0; i < some; i++) drawn[pw_permute((uint64_t)l + 1, all, i)] = 1;
+        for (uint64_t e = 0; e < all; e++)
+            if (drawn[e]) *id++ = (int32_t)e;
+    }
+    free(drawn);
+    return PWY_OK;
+}
+
+/* All rows go one way, among few of the experts. */
+static pwy_status make_way(struct bench *b)
+{
+    size_t layers = (size_t)b->o.layers;
+    if (b->o.candidates > b->o.experts)
+        return pw_fail(PWY_E_ARGUMENT, "bench: %lld candidates of %lld experts; there are not that many",
+                       (long long)b->o.candidates, (long long)b->o.experts);
+    int32_t *id = pw_calloc(layers * (size_t)b->o.candidates, sizeof *id);
+    const int32_t **expert = pw_calloc(layers, sizeof *expert);
+    int *n = pw_calloc(layers, sizeof *n);
+    struct pw_way_plan plan = {.expert = expert, .n = n};
+    pwy_status status = id == NULL || expert == NULL || n == NULL ? PWY_E_NOMEM : draw_candidates(b, id, expert, n);
+    if (status == PWY_OK) status = pw_pathway_new(b->trunk, b->params, &plan, "task/bench", &b->way);
+    free(id);
+    free(expert);
+    free(n);
+    return status;
+}
+
 static pwy_status make_model(struct bench *b)
 {
     const struct bench_options *o = &b->o;
     struct pw_trunk_config c = {.d = (int)o->d, .layers = (int)o->layers, .heads = (int)o->heads,
                                 .kv_heads = (int)o->heads, .experts = (int)o->experts, .topk = (int)o->topk,
                                 .hidden = (int)o->hidden, .rope_base = 10000, .expert_lr = 1,
-                                .router = {.renormalise = o->topk > 1, .balance = .01}};
+                                .router = {.renormalise = o->topk > 1, .balance = .01, .capacity = o->capacity,
+                                           .policy = (enum pw_router_policy)o->router}};
     PW_NEED(b->params = pw_params_new(1));
     PW_TRY(pw_param_declare(b->params, PW_VECTOR, PW_NORMAL, .05, 2, PW_SHAPE(o->vocab, o->d), &b->embed, "embed"));
-    return pw_trunk_new(&c, b->params, &b->trunk);
+    PW_TRY(pw_trunk_new(&c, b->params, &b->trunk));
+    if (o->record && o->experts > 0) PW_TRY(pw_record_new(c.layers, c.experts, &b->x.record));
+    return o->candidates > 0 ? make_way(b) : PWY_OK;
 }
 
 static pwy_status make_ids(struct bench *b)
@@ -83,6 +131,8 @@ static pwy_status make_ids(struct bench *b)
     PW_NEED(b->target = pw_calloc(n, sizeof *b->target));
     PW_NEED(b->weight = pw_calloc(n, sizeof *b->weight));
     PW_NEED(b->loss = pw_calloc(n, sizeof *b->loss));
+    if (b->way != NULL) PW_NEED(b->ways = pw_calloc(seqs, sizeof *b->ways));
+    for (size_t i = 0; b->way != NULL && i < seqs; i++) b->ways[i] = b->way;
     for (size_t i = 0; i <= seqs; i++) b->off[i] = (int32_t)(i * (size_t)b->o.seq);
     for (size_t i = 0; i < n; i++) b->id[i] = (int32_t)pw_rng_below(&rng, (uint64_t)b->o.vocab);
     for (size_t i = 0; i < n; i++) b->target[i] = (int32_t)pw_rng_below(&rng, (uint64_t)b->o.vocab);
@@ -97,7 +147,7 @@ static pwy_status make_engine(struct bench *b, pwy_context *ctx)
     PW_TRY(make_model(b));
     PW_TRY(make_ids(b));
     if (b->o.threads > 1) PW_TRY(pw_pool_new((int)b->o.threads, &b->pool));
-    b->x = (struct pw_exec){.kern = ctx->kern, .pool = b->pool, .train = train, .seed = 1,
+    b->x = (struct pw_exec){.kern = ctx->kern, .pool = b->pool, .train = train, .seed = 1, .record = b->x.record,
                             .bf16 = train && strcmp(dtype_of(&b->o), "bf16") == 0};
     if (b->x.bf16) pw_kern_use_bf16(b->x.kern);
     PW_NEED(b->x.arena = pw_arena_new());
@@ -128,6 +178,9 @@ static pwy_status by_vocabulary(struct bench *b, int n, const real *h, int width
 static void bench_close(struct bench *b)
 {
     pw_adamw_close(&b->adamw);
+    pw_pathway_free(b->way);
+    free(b->ways);
+    pw_record_release(b->x.record);
     pw_trunk_free(b->trunk);
     pw_params_free(b->params);
     pw_pool_free(b->pool);
@@ -163,7 +216,7 @@ static pwy_status take_acts(struct bench *b, struct act *a)
 {
     size_t size = (size_t)b->rows * (size_t)b->o.d;
     pw_arena_reset(b->x.arena);
-    *a = (struct act){.r = {b->rows / (int)b->o.seq, b->off, b->prefix, NULL, NULL}};
+    *a = (struct act){.r = {.n_seq = b->rows / (int)b->o.seq, .off = b->off, .prefix = b->prefix, .way = b->ways}};
     PW_NEED(a->in = pw_arena_take(b->x.arena, size, sizeof(real)));
     PW_NEED(a->out = pw_arena_take(b->x.arena, size, sizeof(real)));
     if (!b->x.train) return PWY_OK;
@@ -291,7 +344,7 @@ static pwy_status bench_decode(struct bench *b)
     struct pw_cache *cache;
     double time[DECODES];
     pwy_status status = PWY_OK;
-    PW_TRY(pw_cache_new(b->trunk, NULL, PROMPT + b->o.new_tokens, &cache));
+    PW_TRY(pw_cache_new(b->trunk, b->way, PROMPT + b->o.new_tokens, &cache));
     for (int i = 0; status == PWY_OK && i < DECODES; i++) status = decode(b, cache, &time[i]);
     pw_cache_free(cache);
     b->ms = 1e3 * median(time, DECODES);
