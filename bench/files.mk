@@ -5,3 +5,9 @@ bench_lm_LDADD = libpathways-internal.la
 EXTRA_PROGRAMS += bench/registry
 bench_registry_SOURCES = bench/registry.c
 bench_registry_LDADD = libpathways.la
+EXTRA_DIST += bench/which.sh bench/which.yaml bench/which_unknown.yaml bench/which.c
+if MEDIA
+EXTRA_PROGRAMS += bench/which
+bench_which_SOURCES = bench/which.c
+bench_which_LDADD = libpathways-media-internal.la libpathways-internal.la
+endif

@@ -243,7 +243,7 @@ START_TEST(bad_questions)
     OK(pwy_example_set_text(ex, "message", "hello", -1));
     FAILS(pwy_session_predict(s, "wrods", ex, &none), PWY_E_NOT_FOUND);
     SAYS("words");
-    FAILS(pwy_session_predict(s, NULL, ex, &none), PWY_E_ARGUMENT);
+    FAILS(pwy_session_predict(s, NULL, ex, &none), PWY_E_NOT_FOUND);
     FAILS(pwy_session_predict(s, "shape", ex, &none), PWY_E_ARGUMENT);
     SAYS("picture");
     OK(pwy_example_set_text(ex, "mesage", "hello", -1));

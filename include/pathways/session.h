@@ -18,6 +18,8 @@ extern "C" {
 typedef struct pwy_session pwy_session;
 /** One answer. Immutable; outlives its session and model. */
 typedef struct pwy_result pwy_result;
+/** Which task an example belongs to. Immutable; outlives its session and model. */
+typedef struct pwy_which pwy_which;
 /** One task's evaluation. Immutable; outlives its session and model. */
 typedef struct pwy_score pwy_score;
 
@@ -27,16 +29,42 @@ typedef struct pwy_score pwy_score;
 PWY_API pwy_status pwy_session_new(pwy_model *model, const pwy_options *options, pwy_session **out);
 /** NULL allowed. @since 0.1 */
 PWY_API void pwy_session_free(pwy_session *session);
-/** Answers one example; any parts may be missing but not all. task NULL: the only one, where the model has one. *out is
- *  the caller's. PWY_E_NOT_FOUND: no such task; PWY_E_STATE: it was not trained; PWY_E_ARGUMENT: a part that the task
- *  does not have, or of another sense; PWY_E_DATA: an example that cannot be answered. @since 0.1 */
+/** Answers one example; any parts may be missing but not all. task NULL: the only one, where the model has one; else
+ *  the task that pwy_session_which ranks first, with the example's parts renamed to its own. *out is the caller's.
+ *  PWY_E_NOT_FOUND: no such task, or (task NULL) an example that is like none, the message names the nearest;
+ *  PWY_E_STATE: it was not trained; PWY_E_ARGUMENT: a part that the task does not have, or of another sense;
+ *  PWY_E_DATA: an example that cannot be answered. @since 0.1 */
 PWY_API pwy_status pwy_session_predict(pwy_session *session, const char *task, const pwy_example *example,
                                        pwy_result **out);
 /** Answers n examples at once, each the same to the bit as alone: out (n). On failure nothing is written, and the
  *  message says which example it was. n may be 0. @since 0.1 */
 PWY_API pwy_status pwy_session_predict_batch(pwy_session *session, const char *task,
                                              const pwy_example *const *examples, int64_t n, pwy_result **out);
-/** Reads a file into a part (NULL: the task's first), as the task's sense takes it: text, bytes, PGM, PPM, WAV, a
+/** Ranks the model's tasks for an example that names none. A part is looked for by its name; one whose name begins with
+ *  '*' ("*", "*2", ...: no task can have such a part) is any part that takes its value. Tasks that do not have the
+ *  parts, whose columns or channels are others, or that were not trained are not in the ranking. What is asked are the
+ *  values themselves, not the trunk: it costs no pass, and more training moves nothing. *out is the caller's.
+ *  PWY_E_DATA: a value that cannot be read. @since 0.1 */
+PWY_API pwy_status pwy_session_which(pwy_session *session, const pwy_example *example, pwy_which **out);
+/** Tasks in the ranking. @since 0.1 */
+PWY_API int64_t pwy_which_count(const pwy_which *which);
+/** Best first, equal ones as the registry has them. Borrowed from which; NULL out of range. @since 0.1 */
+PWY_API const char *pwy_which_task(const pwy_which *which, int64_t index);
+/** Its share among the ranked, 0 .. 1; they sum to 1. NaN out of range. @since 0.1 */
+PWY_API double pwy_which_confidence(const pwy_which *which, int64_t index);
+/** How far the example strays from the task's own: those are about 0 with a spread of 1 or 2. Does not depend on what
+ *  other tasks there are now. NaN out of range. @since 0.1 */
+PWY_API double pwy_which_distance(const pwy_which *which, int64_t index);
+/** The distance within which 95 of 100 of the task's validation rows stay. NaN out of range. @since 0.1 */
+PWY_API double pwy_which_limit(const pwy_which *which, int64_t index);
+/** 1: the first of the ranking is within its limit; 0: unknown. @since 0.1 */
+PWY_API int pwy_which_known(const pwy_which *which);
+/** One line (docs/json.md). Borrowed from which. @since 0.1 */
+PWY_API const char *pwy_which_json(const pwy_which *which);
+/** NULL allowed. @since 0.1 */
+PWY_API void pwy_which_free(pwy_which *which);
+/** Reads a file into a part (NULL: the task's first; task NULL, of several: any part, by the first sense that can read
+ *  it), as the task's sense takes it: text, bytes, PGM, PPM, WAV, a
  *  series' rows, a table's row as a JSON object, and what decoders were added for to the model's context. @since 0.1 */
 PWY_API pwy_status pwy_session_read_part(pwy_session *session, const char *task, const char *path, const char *part,
                                          pwy_example *example);

@@ -1,12 +1,12 @@
-/* Sessions, results and scores: see pathways/session.h. */
+/* Sessions: see pathways/session.h. */
 #include "pathways/session.h"
 #include "api/check.h"
 #include "api/routes.h"
 #include "model/result.h"
+#include "model/which.h"
 #include "route/record.h"
 #include "route/tape.h"
 #include "sys/fpmode.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,7 +60,7 @@ pwy_status pwy_session_use_record(pwy_session *session, pwy_record *record)
     return pw_exec_use_record(&session->infer->x, session->model, record);
 }
 
-/* The task asked for; NULL is right where the model has only one. */
+/* The task asked for; NULL is right where the model has only one, or where an example tells which. */
 static pwy_status find_net(const pwy_session *s, const char *task, struct pw_net **out)
 {
     const pwy_registry *tasks = s->model->registry;
@@ -90,8 +90,8 @@ static pwy_status predict_some(pwy_session *s, struct pw_net *net, const pwy_exa
     return PWY_OK;
 }
 
-static pwy_status predict_all(pwy_session *s, struct pw_net *net, const pwy_example *const *examples, int64_t n,
-                              pwy_result **made)
+static pwy_status predict_named(pwy_session *s, struct pw_net *net, const pwy_example *const *examples, int64_t n,
+                                pwy_result **made)
 {
     for (int64_t at = 0; at < n; at += PW_INFER_BATCH) {
         int some = n - at < PW_INFER_BATCH ? (int)(n - at) : PW_INFER_BATCH;
@@ -105,10 +105,79 @@ static pwy_status predict_all(pwy_session *s, struct pw_net *net, const pwy_exam
     return PWY_OK;
 }
 
+/* --- without a task's name --- */
+
+/* The nearest tasks, for a message: " is nearest (distance 3.1, its limit 1.9), then b, c". */
+static pwy_status none_of(const struct pwy_which *w)
+{
+    if (w->n == 0) return pw_fail(PWY_E_NOT_FOUND, "no task of the model takes an example of these parts");
+    return pw_fail(PWY_E_NOT_FOUND,
+                   "the example is like none of the model's tasks; '%s' is nearest, with a distance of %.2f where its "
+                   "own stay within %.2f%s%s%s", w->row[0].task, w->row[0].distance, w->row[0].limit,
+                   w->n > 1 ? ", then '" : "", w->n > 1 ? w->row[1].task : "", w->n > 1 ? "'" : "");
+}
+
+/* The example with its parts named as the task names them; *named borrows from it, its parts are the caller's. */
+static pwy_status name_parts(const struct pwy_task *t, const pwy_example *ex, pwy_example *named)
+{
+    int *part = pw_calloc((size_t)ex->n_parts + 1, sizeof *part);
+    PW_NEED(part);
+    *named = *ex;
+    named->parts = pw_calloc((size_t)ex->n_parts + 1, sizeof *named->parts);
+    named->n_parts = 0;
+    bool match = named->parts != NULL && pw_which_match(t, ex, part);
+    for (int i = 0; match && i < ex->n_parts; i++)
+        if (part[i] >= 0) named->parts[named->n_parts++] = (struct pw_part){t->parts[part[i]].name, ex->parts[i].value};
+    free(part);
+    return named->parts == NULL ? PWY_E_NOMEM : PWY_OK;
+}
+
+static pwy_status predict_which(pwy_session *s, const pwy_example *ex, pwy_result **out)
+{
+    struct pwy_which *w;
+    struct pw_net *net;
+    pwy_example named;
+    const pwy_example *one = &named;
+    PW_TRY(pw_which_ask(s->model, ex, &w));
+    pwy_status status = w->known ? pw_model_net(s->model, w->row[0].task, &net) : none_of(w);
+    pw_which_release(w);
+    PW_TRY(status);
+    status = name_parts(net->task, ex, &named);
+    if (status == PWY_OK) status = predict_named(s, net, &one, 1, out);
+    free(named.parts);
+    return status;
+}
+
+/* "example 3 of 8: " before the last message. */
+static pwy_status say_example(pwy_status status, int64_t i, int64_t n)
+{
+    char *why = pw_strdup(pwy_error_message());
+    if (why != NULL && n > 1) pw_fail(status, "example %lld of %lld: %s", (long long)i + 1, (long long)n, why);
+    free(why);
+    return status;
+}
+
+static pwy_status predict_each(pwy_session *s, const pwy_example *const *examples, int64_t n, pwy_result **made)
+{
+    for (int64_t i = 0; i < n; i++) {
+        pwy_status status = predict_which(s, examples[i], &made[i]);
+        if (status == PWY_OK) continue;
+        say_example(status, i, n);
+        while (i-- > 0) pw_result_release(made[i]);
+        return status;
+    }
+    return PWY_OK;
+}
+
+static bool asks_which(const pwy_session *s, const char *task)
+{
+    return task == NULL && s->model->registry->n != 1;
+}
+
 pwy_status pwy_session_predict_batch(pwy_session *session, const char *task, const pwy_example *const *examples,
                                      int64_t n, pwy_result **out)
 {
-    struct pw_net *net;
+    struct pw_net *net = NULL;
     pwy_result **made;
     PW_GIVEN(session);
     PW_GIVEN(out);
@@ -116,11 +185,12 @@ pwy_status pwy_session_predict_batch(pwy_session *session, const char *task, con
     if (n > 0) PW_GIVEN(examples);
     for (int64_t i = 0; i < n; i++)
         if (examples[i] == NULL) return pw_fail(PWY_E_ARGUMENT, "example %lld is NULL", (long long)i);
-    PW_TRY(find_net(session, task, &net));
+    if (!asks_which(session, task)) PW_TRY(find_net(session, task, &net));
     PW_NEED(made = pw_calloc((size_t)n + 1, sizeof *made));
     fenv_t host;
     pw_fp_enter(&host);
-    pwy_status status = predict_all(session, net, examples, n, made);
+    pwy_status status = asks_which(session, task) ? predict_each(session, examples, n, made)
+                                                  : predict_named(session, net, examples, n, made);
     pw_fp_leave(&host);
     for (int64_t i = 0; status == PWY_OK && i < n; i++) out[i] = made[i];
     free(made);
@@ -133,11 +203,41 @@ pwy_status pwy_session_predict(pwy_session *session, const char *task, const pwy
     return pwy_session_predict_batch(session, task, &example, 1, out);
 }
 
+pwy_status pwy_session_which(pwy_session *session, const pwy_example *example, pwy_which **out)
+{
+    PW_GIVEN(session);
+    PW_GIVEN(example);
+    PW_GIVEN(out);
+    fenv_t host;
+    pw_fp_enter(&host);
+    pwy_status status = pw_which_ask(session->model, example, out);
+    pw_fp_leave(&host);
+    return status;
+}
+
 static const struct pw_sense *sense_of(const struct pw_net *net, const char *part)
 {
     for (int p = 0; p < net->n_parts; p++)
         if (strcmp(net->task->parts[p].name, part) == 0) return &net->sense[p];
     return NULL;
+}
+
+/* Without a task: by the first sense of the model's that can read the file. Those whose files say what they are go
+   first; bytes take anything. */
+static pwy_status read_any(pwy_session *s, const char *path, const char *part, pwy_example *example)
+{
+    static const char *const order[] = {"image", "audio", "table", "series", "text", "bytes", NULL};
+    pwy_status status = PWY_OK;
+    int tried = 0;
+    for (int i = 0; order[i] != NULL; i++) {
+        if (!pw_which_has(s->model->registry, order[i], part)) continue;
+        status = pw_decode_file(s->model->ctx, pw_sense_find(order[i])->takes, path, example, part);
+        if (status != PWY_E_DATA && status != PWY_E_FORMAT && status != PWY_E_UNSUPPORTED) return status;
+        tried++;
+    }
+    return tried == 0 ? pw_fail(PWY_E_NOT_FOUND, "no task of the model has a part '%s'", part)
+        : pw_fail(PWY_E_DATA, "'%s' cannot be read by any sense of the model; of the last, %s", path,
+                  pwy_error_message());
 }
 
 pwy_status pwy_session_read_part(pwy_session *session, const char *task, const char *path, const char *part,
@@ -147,6 +247,7 @@ pwy_status pwy_session_read_part(pwy_session *session, const char *task, const c
     PW_GIVEN(session);
     PW_GIVEN(path);
     PW_GIVEN(example);
+    if (asks_which(session, task)) return read_any(session, path, part == NULL ? "*" : part, example);
     PW_TRY(find_net(session, task, &net));
     if (part == NULL) part = net->task->parts[0].name;
     const struct pw_sense *sense = sense_of(net, part);
@@ -169,109 +270,4 @@ pwy_status pwy_session_evaluate(pwy_session *session, const char *task, pwy_sour
     pwy_status status = pw_evaluate(session->infer, net, source, max_bad_rows, out);
     pw_fp_leave(&host);
     return status;
-}
-
-int64_t pwy_result_count(const pwy_result *result)
-{
-    return result == NULL ? 0 : result->n;
-}
-
-const char *pwy_result_label(const pwy_result *result, int64_t index)
-{
-    return index < 0 || index >= pwy_result_count(result) ? NULL : result->label[index];
-}
-
-double pwy_result_score(const pwy_result *result, int64_t index)
-{
-    return index < 0 || index >= pwy_result_count(result) ? NAN : result->score[index];
-}
-
-double pwy_result_number(const pwy_result *result)
-{
-    return result == NULL ? NAN : result->number;
-}
-
-const char *pwy_result_text(const pwy_result *result)
-{
-    return result == NULL ? NULL : result->text;
-}
-
-double pwy_result_active_share(const pwy_result *result)
-{
-    return result == NULL || result->total == 0 ? NAN : (double)result->active / (double)result->total;
-}
-
-int64_t pwy_result_active_parameters(const pwy_result *result)
-{
-    return result == NULL ? 0 : result->active;
-}
-
-double pwy_result_flops(const pwy_result *result)
-{
-    return result == NULL ? NAN : result->flops;
-}
-
-const char *pwy_result_json(const pwy_result *result)
-{
-    return result == NULL ? NULL : result->json;
-}
-
-void pwy_result_free(pwy_result *result)
-{
-    pw_result_release(result);
-}
-
-const char *pwy_score_metric(const pwy_score *score)
-{
-    return score == NULL ? NULL : score->metric;
-}
-
-double pwy_score_value(const pwy_score *score)
-{
-    return score == NULL ? NAN : score->value;
-}
-
-double pwy_score_baseline(const pwy_score *score)
-{
-    return score == NULL ? NAN : score->baseline;
-}
-
-int pwy_score_higher_is_better(const pwy_score *score)
-{
-    return score != NULL && score->higher_is_better;
-}
-
-int64_t pwy_score_n(const pwy_score *score)
-{
-    return score == NULL ? 0 : score->n;
-}
-
-int64_t pwy_score_bad_rows(const pwy_score *score)
-{
-    return score == NULL ? 0 : score->bad;
-}
-
-int64_t pwy_score_active_parameters(const pwy_score *score)
-{
-    return score == NULL ? 0 : score->active;
-}
-
-int64_t pwy_score_total_parameters(const pwy_score *score)
-{
-    return score == NULL ? 0 : score->total;
-}
-
-double pwy_score_flops(const pwy_score *score)
-{
-    return score == NULL ? NAN : score->flops;
-}
-
-const char *pwy_score_json(const pwy_score *score)
-{
-    return score == NULL ? NULL : score->json;
-}
-
-void pwy_score_free(pwy_score *score)
-{
-    pw_score_release(score);
 }

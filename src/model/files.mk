@@ -1,5 +1,6 @@
 pathways_sources += src/model/model.h src/model/model.c src/model/net.c src/model/way.c src/model/overlay.c src/model/closure.c src/model/seal.c src/model/build.c src/model/batch.c src/model/pass.c \
 	src/model/head.c src/model/writer.c src/model/generate.c src/model/describe.c src/model/infer.h src/model/infer.c src/model/evaluate.c src/model/result.h src/model/result.c
+pathways_sources += src/model/which.h src/model/which.c src/model/which_fit.c
 # The whole network's gradient, in double, goes from examples to losses: it takes all that a model is made of.
 pathways_double_sources += src/model/model.c src/model/net.c src/model/way.c src/model/overlay.c src/model/closure.c src/model/seal.c src/model/build.c src/model/batch.c src/model/pass.c src/model/head.c \
 	src/model/writer.c src/model/generate.c src/model/describe.c src/model/infer.c src/model/evaluate.c src/model/result.c \
@@ -15,6 +16,9 @@ pathways_double_sources += src/model/model.c src/model/net.c src/model/way.c src
 	src/api/context.c src/api/example.c src/api/options.c src/api/registry.c src/api/source.c src/api/model.c
 check_PROGRAMS += tests/test_model tests/test_model_double
 tests_test_model_SOURCES = tests/test_model.c tests/model_rig.h
+check_PROGRAMS += tests/test_which
+pathways_double_sources += src/model/which.c src/model/which_fit.c
+tests_test_which_SOURCES = tests/test_which.c tests/train_rig.h tests/model_rig.h tests/param_rig.h
 tests_test_model_double_SOURCES = tests/test_model_double.c tests/model_rig.h tests/param_rig.h
 tests_test_model_double_LDADD = libpathways-double.la $(test_libs)
 tests_test_model_double_CPPFLAGS = $(AM_CPPFLAGS) -DPATHWAYS_DOUBLE

@@ -1,5 +1,5 @@
 /* A task's own part of the network: its senses, opened and declared when first asked for. */
-#include "model/model.h"
+#include "model/which.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <stdio.h>
@@ -87,6 +87,7 @@ static pwy_status declare_net(const pwy_model *m, struct pw_net *net)
 {
     PW_TRY(pw_param_declare(m->params, PW_VECTOR, PW_NORMAL, .5, 2, PW_SHAPE(1, m->shape.d), &net->token,
                             "task/%s/token", net->task->name));
+    PW_TRY(pw_which_declare(m, net->task));
     for (int p = 0; p < net->n_parts && !pw_streams(net); p++) PW_TRY(net->sense[p].ops->declare(&net->sense[p]));
     return net->writes ? PWY_OK : declare_head(m, net);
 }
@@ -104,7 +105,7 @@ static bool reads_whole(const struct pwy_model *m, const struct pw_net *net, con
 {
     char own[512];
     int len = snprintf(own, sizeof own, "task/%s", net->task->name);
-    if (p->kind == PW_TABLE || p == m->embed) return false;
+    if (p->kind == PW_TABLE || p == m->embed || pw_which_owns(p->name)) return false;
     if (starts(p->name, own, (size_t)len)) return true;
     for (int i = 0; i < net->n_parts; i++)
         if (starts(p->name, net->sense[i].ops->name, strlen(net->sense[i].ops->name))) return true;

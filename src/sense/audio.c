@@ -281,6 +281,6 @@ static pwy_status audio_backward(const struct pw_sense *s, struct pw_exec *x, in
 }
 
 const struct pw_sense_ops pw_sense_audio = {
-    .name = "audio", .takes = PW_VALUE_AUDIO, .settings = audio_settings, .open = audio_open, .fit = audio_fit,
-    .save = audio_save, .load = audio_load, .declare = audio_declare, .encode = audio_encode,
+    .name = "audio", .takes = PW_VALUE_AUDIO, .settings = audio_settings, .sign = &pw_sign_audio, .open = audio_open,
+    .fit = audio_fit, .save = audio_save, .load = audio_load, .declare = audio_declare, .encode = audio_encode,
     .forward = audio_forward, .backward = audio_backward, .close = audio_close};

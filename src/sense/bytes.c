@@ -266,7 +266,7 @@ static pwy_status bytes_backward(const struct pw_sense *s, struct pw_exec *x, in
 }
 
 const struct pw_sense_ops pw_sense_bytes = {
-    .name = "bytes", .takes = PW_VALUE_BYTES, .settings = settings, .open = bytes_open, .save = nothing_to_save,
-    .load = nothing_to_load, .declare = bytes_declare, .encode = bytes_encode, .forward = bytes_forward,
-    .backward = bytes_backward, .close = bytes_close
+    .name = "bytes", .takes = PW_VALUE_BYTES, .settings = settings, .sign = &pw_sign_bytes, .open = bytes_open,
+    .save = nothing_to_save, .load = nothing_to_load, .declare = bytes_declare, .encode = bytes_encode,
+    .forward = bytes_forward, .backward = bytes_backward, .close = bytes_close
 };

@@ -10,7 +10,7 @@ stem_sources = src/sense/fitted.h src/sense/fitted.c src/sense/project.h src/sen
   src/sense/picture.h src/sense/picture.c src/sense/image.c src/sense/mel.h src/sense/mel.c src/sense/audio.c \
   src/sense/kernels.h src/sense/kernels.c src/sense/series.c \
   src/sense/columns.h src/sense/columns.c src/sense/columns_fit.c src/sense/trees.h src/sense/trees.c \
-  src/sense/grow.c src/sense/row.c
+  src/sense/grow.c src/sense/row.c src/sense/sign.h src/sense/sign.c src/sense/sign_media.c
 pathways_sources += $(stem_sources)
 pathways_double_sources += $(stem_sources)
 check_PROGRAMS += tests/test_sense tests/test_sense_table tests/test_sense_real tests/test_sense_double

@@ -306,6 +306,6 @@ static pwy_status image_backward(const struct pw_sense *s, struct pw_exec *x, in
 }
 
 const struct pw_sense_ops pw_sense_image = {
-    .name = "image", .takes = PW_VALUE_IMAGE, .settings = image_settings, .open = image_open, .fit = image_fit,
-    .save = image_save, .load = image_load, .declare = image_declare, .encode = image_encode,
+    .name = "image", .takes = PW_VALUE_IMAGE, .settings = image_settings, .sign = &pw_sign_image, .open = image_open,
+    .fit = image_fit, .save = image_save, .load = image_load, .declare = image_declare, .encode = image_encode,
     .forward = image_forward, .backward = image_backward, .close = image_close};

@@ -412,6 +412,6 @@ static pwy_status row_backward(const struct pw_sense *s, struct pw_exec *x, int 
 }
 
 const struct pw_sense_ops pw_sense_table = {
-    .name = "table", .takes = PW_VALUE_ROW, .settings = row_settings, .open = row_open, .fit = row_fit,
-    .save = row_save, .load = row_load, .declare = row_declare, .encode = row_encode,
+    .name = "table", .takes = PW_VALUE_ROW, .settings = row_settings, .sign = &pw_sign_table, .open = row_open,
+    .fit = row_fit, .save = row_save, .load = row_load, .declare = row_declare, .encode = row_encode,
     .forward = row_forward, .backward = row_backward, .close = row_close};

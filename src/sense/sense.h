@@ -7,6 +7,7 @@
 #include "base/example.h"
 #include "base/node.h"
 #include "nn/nn.h"
+#include "sense/sign.h"
 #include "tok/tok.h"
 
 enum { PW_MAX_TOKENS = 4096 };
@@ -56,6 +57,7 @@ struct pw_sense_ops {
     /* words of its own that a recipe's part may use, NULL: none; for help and nearest word. column, path and record
        belong to the readers and are skipped */
     const struct pw_option *settings;
+    const struct pw_sign_ops *sign;         /* how its values look, to tell tasks apart by; NULL: they cannot be told */
     pwy_status (*open)(struct pw_sense *s, const struct pw_node *settings);   /* NULL: defaults. Unknown word: error */
     pwy_status (*fit)(struct pw_sense *s, const struct pw_fit *rows);                 /* NULL: nothing to fit */
     /* puts what load needs beside the settings into a map; large arrays belong in PW_CONST parameters */

@@ -477,6 +477,6 @@ static pwy_status series_backward(const struct pw_sense *s, struct pw_exec *x, i
 }
 
 const struct pw_sense_ops pw_sense_series = {
-    .name = "series", .takes = PW_VALUE_SERIES, .settings = series_settings, .open = series_open, .fit = series_fit,
-    .save = series_save, .load = series_load, .declare = series_declare, .encode = series_encode,
-    .forward = series_forward, .backward = series_backward, .close = series_close};
+    .name = "series", .takes = PW_VALUE_SERIES, .settings = series_settings, .sign = &pw_sign_series,
+    .open = series_open, .fit = series_fit, .save = series_save, .load = series_load, .declare = series_declare,
+    .encode = series_encode, .forward = series_forward, .backward = series_backward, .close = series_close};

@@ -319,7 +319,7 @@ static pwy_status text_backward(const struct pw_sense *s, struct pw_exec *x, int
 }
 
 const struct pw_sense_ops pw_sense_text = {
-    .name = "text", .takes = PW_VALUE_TEXT, .settings = settings, .open = text_open, .fit = text_fit,
-    .save = nothing_to_save, .load = nothing_to_load, .declare = text_declare, .encode = text_encode,
+    .name = "text", .takes = PW_VALUE_TEXT, .settings = settings, .sign = &pw_sign_text, .open = text_open,
+    .fit = text_fit, .save = nothing_to_save, .load = nothing_to_load, .declare = text_declare, .encode = text_encode,
     .forward = text_forward, .backward = text_backward, .close = text_close
 };

@@ -1,5 +1,6 @@
 /* How much each answer takes of the wide path and of the trunk: the mix with the least loss on the task's validation
    rows. */
+#include "model/which.h"
 #include "train/train.h"
 #include "train/use.h"
 #include <stdlib.h>
@@ -102,6 +103,15 @@ static pwy_status choose(struct heard *h, struct pw_infer *f)
     return PWY_OK;
 }
 
+/* What tells the tasks apart does not depend on the weights: once is enough. */
+static pwy_status fit_which(struct pwy_trainer *t)
+{
+    if (t->told || t->schedule.step == 0) return PWY_OK;
+    PW_TRY(pw_which_fit_all(t->model));
+    t->told = true;
+    return PWY_OK;
+}
+
 pwy_status pw_trainer_choose(struct pwy_trainer *t)
 {
     struct pw_infer *f;
@@ -117,5 +127,5 @@ pwy_status pw_trainer_choose(struct pwy_trainer *t)
     }
     pw_infer_close(f);
     t->chosen = status == PWY_OK;
-    return status;
+    return status == PWY_OK ? fit_which(t) : status;
 }

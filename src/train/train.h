@@ -87,6 +87,7 @@ struct pwy_trainer {
     struct pw_map *bad;                 /* rows skipped: "task:row" */
     double started;                     /* clock when this process began, less what it had run before */
     double shown;                       /* when progress was last reported */
+    bool told;                          /* what tells the tasks apart is fitted */
     bool chosen;                        /* the mixes of wide path and trunk fit these weights */
     int cancelled;                      /* atomic */
     pwy_progress_fn progress; void *progress_user; pwy_destroy_fn progress_destroy;
