@@ -281,9 +281,27 @@ test_predict() {
     json_lines "predict bytes" task label scores
 }
 
+# Without --task: the five tasks of five senses tell their examples apart by what they are.
+test_predict_any() {
+    run 0 "predict any: text" predict one.pathways "a apple pear grape cherry plum"
+    prints "predict any: text" '^kind of thing: \(fruit\|tool\) '
+    run 0 "predict any: files" predict one.pathways --ranking data/sound/test/low/1.wav data/picture/test/left/1.pgm
+    json_lines "predict --ranking" task unknown ranking
+    prints "predict any: a sound" '"task":"pitch"'
+    prints "predict any: a picture" '"task":"side"'
+    run 0 "predict any: column=" predict one.pathways --json width=2.700 colour=red
+    json_lines "predict any: column=" task label scores
+    run 0 "predict any: part=" predict one.pathways --ranking "message=a apple pear grape cherry plum"
+    prints "predict any: part=" '"task":"kind of thing"'
+    run 0 "predict any: unknown" predict one.pathways "§§ 17.300 ÄÖÜ -- 99 % ___ ## 2024-11"
+    prints "predict any: unknown" '^unknown; like kind of thing 1.000'
+    run 0 "predict any: unknown columns" predict one.pathways --json weight=3
+    prints "predict any: unknown columns" '"unknown":true,"ranking":\[\]'
+}
+
 test_predict_badly() {
-    run 2 "predict without --task" predict one.pathways "an apple"
-    says "predict without --task" "tasks are: kind of thing size pitch side code"
+    run 2 "--ranking with --task" predict one.pathways --task side --ranking x
+    run 1 "predict any: an empty text" predict one.pathways ""
     run 1 "predict an unknown task" predict one.pathways --task sides x
     says "predict an unknown task" "the nearest is 'side'"
     run 1 "predict an empty text" predict one.pathways --task "kind of thing" ""
@@ -451,6 +469,7 @@ test_train
 test_interrupt
 test_eval
 test_predict
+test_predict_any
 test_predict_badly
 test_quantize
 test_inspect

@@ -230,7 +230,9 @@ static pwy_status read_any(pwy_session *s, const char *path, const char *part, p
     pwy_status status = PWY_OK;
     int tried = 0;
     for (int i = 0; order[i] != NULL; i++) {
-        if (!pw_which_has(s->model->registry, order[i], part)) continue;
+        bool here;
+        PW_TRY(pw_which_has(s->model->registry, order[i], part, &here));
+        if (!here) continue;
         status = pw_decode_file(s->model->ctx, pw_sense_find(order[i])->takes, path, example, part);
         if (status != PWY_E_DATA && status != PWY_E_FORMAT && status != PWY_E_UNSUPPORTED) return status;
         tried++;

@@ -45,6 +45,11 @@ bool cli_matrix_add(const char *path, const char *after, const pwy_registry *tas
 /* make: an empty one where there is no file. */
 bool cli_matrix_read(const char *path, bool make, pwy_continual **out);
 bool cli_matrix_write(const pwy_continual *matrix, const char *path);
+/* predict_any.c: predict without a task's name, of a model with several. argc at least 1; both of the caller's. */
+struct cli_any { pwy_model *model; pwy_session *session; pwy_example *example; const pwy_registry *tasks;
+    bool json, ranking; };
+pwy_status cli_read_text(pwy_example *example, const char *part);      /* predict.c: from standard input */
+pwy_status cli_predict_any(struct cli_any *a, int argc, char **argv);
 
 int cli_train(int argc, char **argv);
 int cli_eval(int argc, char **argv);

@@ -9,7 +9,8 @@ const struct cli_command cli_commands[] = {
      "learn the recipe's tasks", cli_train},
     {"eval", "MODEL RECIPE [--json] [--split train|valid|test] [--task NAME] [--data DIR] [--threads N]",
      "score a model on a recipe's test rows", cli_eval},
-    {"predict", "MODEL --task NAME [--json] [--threads N] [--max-new N] [--temperature X] FILE-OR-TEXT...",
+    {"predict", "MODEL [--task NAME] [--json] [--ranking] [--threads N] [--max-new N] [--temperature X]"
+     " FILE-OR-TEXT...",
      "answer one example or several", cli_predict},
     {"seal", "MODEL [--task NAME] [--tolerance X] [-o OUT]", "lock tasks, so that they never move again", cli_seal},
     {"add", "MODEL RECIPE [-o OUT] [--minutes N] [--parameters N] [--reuse WHAT] [--data DIR] ...",

@@ -9,7 +9,9 @@ static const char more[] =
     "Answers one example for each FILE-OR-TEXT: an argument that names a file is read as the task's sense takes it\n"
     "(a picture, a sound, ...); for text, anything else is the text itself; `-` reads standard input. A task with\n"
     "several parts takes them as part=value, all of one example; a table's row as column=value.\n\n"
-    "  --task NAME      which task (needed where the model has more than one)\n"
+    "                   unknown; a file is read by the first sense that can, else it is a text or name=value\n"
+    "                   unknown; a file is read by the first sense that can, anything else is a text or name=value\n"
+    "  --ranking        without --task: only which task it may be: one JSON object a line\n"
     "  --json           one JSON object a line: task label scores (or number, or text) active_params total_params\n"
     "                   flops\n"
     "  --threads N      default 1; the answers are the same to the bit\n"
@@ -17,7 +19,7 @@ static const char more[] =
     "  --               what follows are no options\n\n"
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 
-struct predict { const char *task, *threads, *max_new, *temperature, *seed; bool json, help; pwy_context *ctx;
+struct predict { const char *task, *threads, *max_new, *temperature, *seed; bool json, ranking, help; pwy_context *ctx;
     pwy_model *model; pwy_session *session; pwy_task *what; pwy_example *example; };
 
 /* --- what an argument is --- */
@@ -31,18 +33,18 @@ static const char *sense_of(const struct predict *p, const char *part, size_t le
     return NULL;
 }
 
-static pwy_status read_stdin(struct predict *p, const char *part)
+pwy_status cli_read_text(pwy_example *example, const char *part)
 {
     static char text[1 << 20];
     size_t len = fread(text, 1, sizeof text - 1, stdin);
     while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r')) len--;
-    return pwy_example_set_text(p->example, part, text, (int64_t)len);
+    return pwy_example_set_text(example, part, text, (int64_t)len);
 }
 
 static pwy_status set_part(struct predict *p, const char *part, const char *sense, const char *value)
 {
     bool text = strcmp(sense, "text") == 0;
-    if (text && strcmp(value, "-") == 0) return read_stdin(p, part);
+    if (text && strcmp(value, "-") == 0) return cli_read_text(p->example, part);
     if (text && access(value, R_OK) != 0) return pwy_example_set_text(p->example, part, value, -1);
     return pwy_session_read_part(p->session, pwy_task_name(p->what), value, part, p->example);
 }
@@ -124,12 +126,15 @@ static pwy_status find_task(struct predict *p)
 {
     const pwy_registry *tasks = pwy_model_registry(p->model);
     if (p->task != NULL) return pwy_registry_find(tasks, p->task, &p->what);
-    if (pwy_registry_count(tasks) == 1) return p->what = pwy_registry_at(tasks, 0), PWY_OK;
-    fprintf(stderr, "pathways: --task NAME is needed; the model's tasks are:");
-    for (int64_t i = 0; i < pwy_registry_count(tasks); i++)
-        fprintf(stderr, " %s", pwy_task_name(pwy_registry_at(tasks, i)));
-    fputc('\n', stderr);
-    return PWY_E_ARGUMENT;
+    if (pwy_registry_count(tasks) == 1 && !p->ranking) p->what = pwy_registry_at(tasks, 0);
+    return PWY_OK;
+}
+
+static pwy_status answer_all(struct predict *p, int argc, char **argv)
+{
+    struct cli_any any = {p->model, p->session, p->example, NULL, p->json, p->ranking};
+    if (p->what == NULL) return cli_predict_any(&any, argc, argv);
+    return parts_of_one(p, argv[0]) ? one_example(p, argc, argv) : example_each(p, argc, argv);
 }
 
 static pwy_status open_session(struct predict *p)
@@ -148,24 +153,23 @@ static int run(struct predict *p, int argc, char **argv)
 {
     if ((p->ctx = cli_context(1, true)) == NULL) return CLI_FAILED;
     if (pwy_model_open(p->ctx, argv[0], &p->model) != PWY_OK) return cli_fail();
-    if (p->task == NULL && pwy_registry_count(pwy_model_registry(p->model)) != 1) return find_task(p), CLI_USAGE;
     if (find_task(p) != PWY_OK || pwy_example_new(&p->example) != PWY_OK) return cli_fail();
     pwy_status status = open_session(p);
     if (status != PWY_OK) return cli_fail_option(status);
-    status = parts_of_one(p, argv[1]) ? one_example(p, argc - 1, argv + 1)
-        : example_each(p, argc - 1, argv + 1);
-    return status == PWY_OK ? CLI_DONE : cli_fail();
+    return answer_all(p, argc - 1, argv + 1) == PWY_OK ? CLI_DONE : cli_fail();
 }
 
 int cli_predict(int argc, char **argv)
 {
     const struct cli_command *c = cli_command("predict");
     struct predict p = {0};
-    struct cli_flag flags[] = {{"--task", &p.task, NULL}, {"--json", NULL, &p.json}, {"--threads", &p.threads, NULL},
-        {"--max-new", &p.max_new, NULL}, {"--temperature", &p.temperature, NULL}, {"--seed", &p.seed, NULL},
+    struct cli_flag flags[] = {{"--task", &p.task, NULL}, {"--json", NULL, &p.json}, {"--ranking", NULL, &p.ranking},
+        {"--threads", &p.threads, NULL}, {"--max-new", &p.max_new, NULL},
+        {"--temperature", &p.temperature, NULL}, {"--seed", &p.seed, NULL},
         {"--help", NULL, &p.help}, {"-h", NULL, &p.help}, {0}};
     if (!cli_flags(c, &argc, argv, flags, NULL)) return CLI_USAGE;
     if (p.help) return cli_help(c, more);
+    if (p.ranking && p.task != NULL) return cli_usage(c, "--ranking asks which task; --task has said it");
     if (argc < 2) return cli_usage(c, "a model, and a file or text, are needed");
     int result = run(&p, argc, argv);
     pwy_example_free(p.example);

@@ -189,15 +189,17 @@ bool pw_which_match(const struct pwy_task *t, const pwy_example *ex, int *part)
     return found > 0;
 }
 
-bool pw_which_has(const pwy_registry *r, const char *sense, const char *part)
+pwy_status pw_which_has(const pwy_registry *r, const char *sense, const char *part, bool *out)
 {
+    *out = false;
     for (int64_t i = 0; i < r->n; i++) {
-        const struct pwy_task *t = pw_registry_at(r, i);
+        struct pwy_task *t;
+        PW_TRY(pw_registry_task(r, i, &t));
         for (int p = 0; p < t->n_parts; p++)
             if (strcmp(t->parts[p].sense, sense) == 0 && (part[0] == '*' || strcmp(t->parts[p].name, part) == 0))
-                return true;
+                return *out = true, PWY_OK;
     }
-    return false;
+    return PWY_OK;
 }
 
 /* One question: the example, and the signatures of its parts. */
@@ -247,22 +249,33 @@ static pwy_status see_parts(struct asked *q, const struct pwy_task *t, struct pw
     return PWY_OK;
 }
 
+static pwy_status add_row(struct pwy_which *w, const struct pw_which_row *row, const char *task)
+{
+    if ((w->n & (w->n - 1)) == 0) {
+        struct pw_which_row *more = pw_realloc(w->row, w->n > 0 ? 2 * (size_t)w->n : 1, sizeof *more);
+        PW_NEED(more);
+        w->row = more;
+    }
+    w->row[w->n] = *row;
+    PW_NEED(w->row[w->n].task = pw_strdup(task));
+    w->n++;
+    return PWY_OK;
+}
+
 /* Adds the task where it can be told and takes the example. */
 static pwy_status consider(struct asked *q, const struct pwy_task *t, struct pwy_which *w)
 {
     const struct pw_param *limits = find(q->m, "task/%s/which", t->name, "");
-    struct pw_which_row *row = &w->row[w->n];
+    struct pw_which_row row = {.index = t->index};
     bool excluded = false;
     int n = 0;
     if (!t->trained || limits == NULL || !(limits->w[0] > 0) || !pw_which_match(t, q->ex, q->part)) return PWY_OK;
-    *row = (struct pw_which_row){.index = t->index, .limit = (double)limits->w[1]};
-    PW_TRY(see_parts(q, t, row, &n, &excluded));
+    PW_TRY(see_parts(q, t, &row, &n, &excluded));
     if (n == 0 || excluded) return PWY_OK;
-    row->within = row->distance <= row->limit;
-    if (!isfinite(row->likelihood)) row->likelihood = -INFINITY;
-    PW_NEED(row->task = pw_strdup(t->name));
-    w->n++;
-    return PWY_OK;
+    row.limit = (double)limits->w[1];
+    row.within = row.distance <= row.limit;
+    if (!isfinite(row.likelihood)) row.likelihood = -INFINITY;
+    return add_row(w, &row, t->name);
 }
 
 static int likelier(const void *a, const void *b)
@@ -319,11 +332,13 @@ static pwy_status make_json(struct pwy_which *w)
 
 static pwy_status rank(struct asked *q, struct pwy_which *w)
 {
-    int64_t n = q->m->registry->n;
     PW_TRY(asked_open(q));
-    PW_NEED(w->row = pw_calloc((size_t)n + 1, sizeof *w->row));
-    for (int64_t i = 0; i < n; i++) PW_TRY(consider(q, pw_registry_at(q->m->registry, i), w));
-    qsort(w->row, (size_t)w->n, sizeof *w->row, likelier);
+    for (int64_t i = 0; i < q->m->registry->n; i++) {
+        struct pwy_task *t;
+        PW_TRY(pw_registry_task(q->m->registry, i, &t));
+        PW_TRY(consider(q, t, w));
+    }
+    if (w->n > 1) qsort(w->row, (size_t)w->n, sizeof *w->row, likelier);
     share_out(w, q->items);
     w->known = w->n > 0 && w->row[0].within;
     return make_json(w);

@@ -60,7 +60,7 @@ struct pwy_which { int n; struct pw_which_row *row; bool known; char *json; };  
 pwy_status pw_which_ask(const pwy_model *m, const pwy_example *ex, struct pwy_which **out);
 void pw_which_release(struct pwy_which *w);                         /* NULL allowed */
 /* Whether some task has a part of this sense and name ("*...": any name). */
-bool pw_which_has(const pwy_registry *r, const char *sense, const char *part);
+pwy_status pw_which_has(const pwy_registry *r, const char *sense, const char *part, bool *out);
 /* part (n_parts of ex): the task's part that each of the example's takes. false: the task cannot take the example. */
 bool pw_which_match(const struct pwy_task *t, const pwy_example *ex, int *part);
 #endif

@@ -7,7 +7,7 @@
 
 /* Rows: of training in all, for scales, of validation; fewer than FEW and than ENOUGH are joined by others. */
 enum { ROWS = 4000, STRAYED = 1000, VALID = 1000, FEW = 8, ENOUGH = 39 };
-static const double unseen = .2, quantile = .95, ground_mix = .95;
+static const double unseen = .5, quantile = .95, ground_mix = .99;
 
 /* --- the rows of a task --- */
 
