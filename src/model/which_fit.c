@@ -219,7 +219,7 @@ static pwy_status fit_grounds(pwy_model *m, bool again, struct pw_arena *arena)
         char name[64];
         snprintf(name, sizeof name, "which.%s", pw_senses[s]->name);
         const struct pw_param *p = pw_params_find(m->params, name);
-        if (p != NULL && (again || !fitted(p))) PW_TRY(fit_ground(m, pw_senses[s], arena));
+        if (p != NULL && !p->locked && !p->frozen && (again || !fitted(p))) PW_TRY(fit_ground(m, pw_senses[s], arena));
     }
     return PWY_OK;
 }
@@ -434,13 +434,13 @@ static pwy_status fit_limit(pwy_model *m, const struct pwy_task *t, struct rows 
 
 /* --- all of it --- */
 
-/* Nothing to fit: no rows here, a task that is frozen, or a file that was written without the tensors. */
+/* Nothing to fit: no rows here, a task that is frozen or sealed, or a file that was written without the tensors. */
 static bool fits(const pwy_model *m, const struct pwy_task *t)
 {
     char name[512];
     snprintf(name, sizeof name, "task/%s/which", t->name);
     const struct pw_param *p = pw_params_find(m->params, name);
-    return t->source[PWY_TRAIN] != NULL && t->source[PWY_TRAIN]->n > 0 && p != NULL && !p->frozen;
+    return t->source[PWY_TRAIN] != NULL && t->source[PWY_TRAIN]->n > 0 && p != NULL && !p->frozen && !p->locked;
 }
 
 /* One look through a task's rows, in an arena that is empty before and after. */
