@@ -1,6 +1,6 @@
 /* A task's closure: every parameter that its answers read, and none else; its digest. docs/architecture.md. */
 #include "base/digest.h"
-#include "model/model.h"
+#include "model/which.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +41,7 @@ static bool reads(const pwy_model *m, const struct pw_net *net, const struct pw_
 {
     if (own_name(net, p->name) != NULL) return true;
     if (starts(p->name, "trunk")) return !pw_way_replaces(net, p->name);
-    return of_senses(net, p->name) || (net->writes && p == m->embed);
+    return of_senses(net, p->name) || (net->writes && p == m->embed) || pw_which_grounds(net, p->name);
 }
 
 /* Candidates of the layer that an expert tensor belongs to; NULL: all that the trunk's router knows. */

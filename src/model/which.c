@@ -42,6 +42,13 @@ bool pw_which_owns(const char *tensor)
     return strncmp(last, "which.", 6) == 0 || (last > tensor && strcmp(last, "which") == 0);
 }
 
+bool pw_which_grounds(const struct pw_net *net, const char *tensor)
+{
+    for (int p = 0; p < net->n_parts && strncmp(tensor, "which.", 6) == 0; p++)
+        if (strcmp(tensor + 6, net->task->parts[p].sense) == 0) return true;
+    return false;
+}
+
 pwy_status pw_which_declare(const pwy_model *m, const struct pwy_task *t)
 {
     struct pw_param *p;

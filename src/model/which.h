@@ -38,6 +38,7 @@ struct pw_which_seen {
 };
 
 bool pw_which_owns(const char *tensor);   /* one of the above: an answer of a task that was named does not read it */
+bool pw_which_grounds(const struct pw_net *net, const char *tensor);    /* the ground of one of its senses */
 /* Declares the tensors of one task; nothing where its file was written without them. */
 pwy_status pw_which_declare(const pwy_model *m, const struct pwy_task *t);
 /* false: the part has no signature, or the file no tensors for it. */

@@ -202,7 +202,11 @@ static pwy_status fit_ground(pwy_model *m, const struct pw_sense_ops *sense, str
         double sum = 0;
         int n = 0;
         memset(p, 0, PW_SIGN_BUCKETS * sizeof *p);
-        for (int64_t i = 0; i < m->registry->n; i++) add_ground(m, pw_registry_at(m->registry, i), sense, b, p, &n);
+        for (int64_t i = 0; i < m->registry->n; i++) {
+            struct pwy_task *t;
+            PW_TRY(pw_registry_task(m->registry, i, &t));
+            add_ground(m, t, sense, b, p, &n);
+        }
         for (int k = 0; k < PW_SIGN_BUCKETS; k++) sum += p[k];
         for (int k = 0; k < PW_SIGN_BUCKETS; k++)
             p[k] = n < 2 || !(sum > 0) ? 1. / PW_SIGN_BUCKETS
@@ -462,7 +466,8 @@ static pwy_status fit(pwy_model *m, struct pwy_task *only, pwy_example *ex, stru
 {
     for (int which = 1; which <= 2; which++) {
         for (int64_t i = 0; i < m->registry->n; i++) {
-            struct pwy_task *t = pw_registry_at(m->registry, i);
+            struct pwy_task *t;
+            PW_TRY(pw_registry_task(m->registry, i, &t));
             if ((only == NULL || t == only) && look(m, t, which, ex, arena) != PWY_OK) return pw_fail_task(t->name);
         }
         pw_arena_reset(arena);

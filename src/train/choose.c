@@ -103,11 +103,15 @@ static pwy_status choose(struct heard *h, struct pw_infer *f)
     return PWY_OK;
 }
 
-/* What tells the tasks apart does not depend on the weights: once is enough. */
+/* What tells the tasks apart does not depend on the weights: once is enough. Tasks that are added are fitted one by one,
+   against what is there. */
 static pwy_status fit_which(struct pwy_trainer *t)
 {
+    const pwy_registry *r = t->model->registry;
     if (t->told || t->schedule.step == 0) return PWY_OK;
-    PW_TRY(pw_which_fit_all(t->model));
+    if (t->first == 0) PW_TRY(pw_which_fit_all(t->model));
+    for (int i = t->first; t->first > 0 && i < r->n; i++)
+        if (pw_learns(r, t->first, i)) PW_TRY(pw_which_fit(t->model, pw_registry_at(r, i)));
     t->told = true;
     return PWY_OK;
 }
