@@ -1,5 +1,6 @@
 /* A task added to a model whose own tasks must not move: everything that is there is locked; what the new task reuses is
    measured, what it must change is cloned, what it lacks is grown, within a budget. */
+#include "model/which.h"
 #include "train/add.h"
 #include "train/probe.h"
 #include "train/use.h"
@@ -123,7 +124,7 @@ static pwy_status choose_source(struct adding *a, struct source *out)
 
 /* --- what it gets of its own --- */
 
-/* Numbers that the new task has beside what a clone or an adapter would add. */
+/* Numbers that the new task's answers read beside what a clone or an adapter would add. */
 static int64_t own_numbers(const struct adding *a, const struct source *s)
 {
     int64_t n = (2 * a->m->shape.layers + 1) * a->m->shape.d, d = a->m->shape.d;
@@ -131,7 +132,7 @@ static int64_t own_numbers(const struct adding *a, const struct source *s)
     int len = snprintf(prefix, sizeof prefix, "task/%s/", a->net->task->name);
     for (int i = 0; i < a->m->params->n; i++) {
         const struct pw_param *p = a->m->params->list[i];
-        if (strncmp(p->name, prefix, (size_t)len) == 0) n += p->n;
+        if (strncmp(p->name, prefix, (size_t)len) == 0 && !pw_which_owns(p->name)) n += p->n;
     }
     for (int l = 0; s->net->way != NULL && l < s->net->way->layers; l++) n += d * s->net->way->layer[l].n;
     return n;
