@@ -352,6 +352,57 @@ START_TEST(a_task_fitted_alone_moves_no_other)
 }
 END_TEST
 
+static void place(pwy_session *s, pwy_which **out)
+{
+    pwy_example *ex = example();
+    rig_parts(R_TEXT, 104, ex);
+    hide_names(ex);
+    *out = ask(s, ex);
+    pwy_example_free(ex);
+}
+
+/* Tasks that are added to a sealed model, of its senses and of others, are found; the sealed ones' distances and limits
+   stay what they were, to the bit. */
+START_TEST(what_is_added_moves_no_other)
+{
+    pwy_model *m = rig_trained(rig_model(NULL, 1 << R_TEXT | 1 << R_IMAGE, NULL), "steps: 4"), *sealed, *grown;
+    pwy_registry *r = rig_registry(NULL, 1 << R_BYTES | 1 << R_TWO);
+    pwy_options *o = rig_options("steps: 2");
+    pwy_trainer *t;
+    pwy_which *was, *is;
+    OK(pwy_model_seal(m, NULL, NULL, &sealed));
+    OK(pwy_trainer_add(sealed, r, o, &t));
+    OK(pwy_trainer_run(t));
+    OK(pwy_trainer_model(t, &grown));
+    pwy_session *before = rig_session(sealed, NULL), *after = rig_session(grown, NULL);
+    place(before, &was);
+    place(after, &is);
+    ck_assert_int_eq(pwy_which_count(was), 1);
+    ck_assert_int_eq(pwy_which_count(is), 2);
+    ck_assert_str_eq(pwy_which_task(is, 0), "words");
+    ck_assert(pwy_which_distance(was, 0) == pwy_which_distance(is, 0));
+    ck_assert(pwy_which_limit(was, 0) == pwy_which_limit(is, 0));
+    pwy_which_free(was);
+    pwy_which_free(is);
+    pwy_example *ex = example();
+    rig_parts(R_BYTES, 102, ex);
+    hide_names(ex);
+    is = ask(after, ex);
+    ck_assert_str_eq(pwy_which_task(is, 0), "frames");
+    ck_assert(pwy_which_known(is));
+    pwy_which_free(is);
+    pwy_example_free(ex);
+    pwy_session_free(before);
+    pwy_session_free(after);
+    pwy_trainer_free(t);
+    pwy_options_free(o);
+    pwy_registry_free(r);
+    pwy_model_free(grown);
+    pwy_model_free(sealed);
+    pwy_model_free(m);
+}
+END_TEST
+
 START_TEST(probabilities_are_packed)
 {
     static double p[PW_SIGN_BUCKETS];
@@ -395,6 +446,7 @@ static Suite *suite(void)
     tcase_add_test(t, one_task_is_never_in_doubt);
     tcase_add_test(t, an_untrained_task_is_not_ranked);
     tcase_add_test(t, a_task_fitted_alone_moves_no_other);
+    tcase_add_test(t, what_is_added_moves_no_other);
     tcase_add_test(t, probabilities_are_packed);
     tcase_add_test(t, names_of_its_tensors);
     return s;
