@@ -236,8 +236,7 @@ pwy_status pwy_task_set_source(pwy_task *task, pwy_split split, pwy_source *sour
     PW_GIVEN(source);
     PW_TRY(pw_task_fill(task));
     if (!split_is(split)) return of_task(task, pw_fail(PWY_E_ARGUMENT, "%d is no split; PWY_TRAIN is one", (int)split));
-    pw_task_set_source(task, split, pw_source_hold(source));
-    return PWY_OK;
+    return of_task(task, pw_task_set_source(task, split, pw_source_hold(source)));
 }
 
 pwy_status pwy_task_get_source(const pwy_task *task, pwy_split split, pwy_source **source)

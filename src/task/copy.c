@@ -60,7 +60,7 @@ pwy_status pw_registry_adopt(pwy_registry *copy, const pwy_registry *r, int64_t 
     PW_TRY(copy_settings(from, to));
     PW_TRY(copy_fitted(from, to));
     for (int s = 0; s < 3; s++)
-        if (from->source[s] != NULL) to->source[s] = pw_source_hold(from->source[s]);
+        if (from->source[s] != NULL) PW_TRY(pw_task_set_source(to, (pwy_split)s, pw_source_hold(from->source[s])));
     *out = to;
     return PWY_OK;
 }
@@ -86,7 +86,7 @@ pwy_status pw_registry_share_sources(pwy_registry *to, const pwy_registry *from)
         const struct pwy_task *t = pw_registry_at(from, i);
         for (int s = 0; t != NULL && s < 3; s++)
             if (t->source[s] != NULL)
-                pw_task_set_source(pw_registry_at(to, i), (pwy_split)s, pw_source_hold(t->source[s]));
+                PW_TRY(pw_task_set_source(pw_registry_at(to, i), (pwy_split)s, pw_source_hold(t->source[s])));
     }
     return PWY_OK;
 }

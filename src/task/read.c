@@ -78,8 +78,7 @@ pwy_status pw_task_open(struct pwy_task *t, pwy_split split, const char *folder,
     if (status == PWY_OK) status = pw_source_open(t->registry->ctx, &want, where, &source);
     free(parts);
     PW_TRY(status);
-    pw_task_set_source(t, split, source);
-    return PWY_OK;
+    return pw_task_set_source(t, split, source);
 }
 
 /* --- cutting --- */
@@ -96,7 +95,7 @@ static pwy_status cut_rows(struct pwy_task *t, uint64_t key, int64_t n_test, int
     if (status == PWY_OK && n_valid > 0) status = pw_source_slice(all, key, n_test, used, &part[PWY_VALID]);
     for (int s = 0; s < 3; s++) {
         if (part[s] == NULL) continue;
-        if (status == PWY_OK) pw_task_set_source(t, (pwy_split)s, part[s]);
+        if (status == PWY_OK) status = pw_task_set_source(t, (pwy_split)s, part[s]);
         else pw_source_release(part[s]);
     }
     return status;

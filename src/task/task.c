@@ -21,10 +21,14 @@ pwy_status pw_name_check(const char *what, const char *name)
     return PWY_OK;
 }
 
+/* A task without rows has no room for them. */
+static pwy_source *const no_source[3];
+
 void pw_task_init(struct pwy_task *t, pwy_registry *r, const struct pw_head_ops *head)
 {
     t->registry = r;
     t->head = head;
+    t->source = no_source;
     t->weight = t->spread = t->trunk_scale = 1;
 }
 
@@ -197,10 +201,21 @@ pwy_status pw_task_set_metric(struct pwy_task *t, const char *metric)
     return PWY_OK;
 }
 
-void pw_task_set_source(struct pwy_task *t, pwy_split split, pwy_source *source)
+pwy_status pw_task_set_source(struct pwy_task *t, pwy_split split, pwy_source *source)
 {
-    if (t->source[split] != NULL) pw_source_release(t->source[split]);
-    t->source[split] = source;
+    pwy_source **own = (pwy_source **)(uintptr_t)t->source;
+    if (t->source == no_source) {
+        own = pw_words_take(t->registry->store->words, sizeof no_source, sizeof *own);
+        if (own == NULL) {
+            pw_source_release(source);
+            return PWY_E_NOMEM;
+        }
+        memset(own, 0, sizeof no_source);
+        t->source = own;
+    }
+    if (own[split] != NULL) pw_source_release(own[split]);
+    own[split] = source;
+    return PWY_OK;
 }
 
 pwy_status pw_task_set_digest(struct pwy_task *t, const uint8_t digest[32])

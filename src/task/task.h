@@ -27,7 +27,7 @@ struct pwy_task {
     double weight;                          /* in the mixture; 1 */
     char *metric;                           /* NULL: the head's default */
     char *missing, *target; struct pw_node *columns;   /* how its files are read */
-    pwy_source *source[3];                  /* PWY_TRAIN, PWY_VALID, PWY_TEST; NULL: none */
+    pwy_source *const *source;              /* [3]: PWY_TRAIN, PWY_VALID, PWY_TEST; NULL: none */
     double mean, spread;                    /* regress: of the training targets */
     int64_t n_train;                        /* rows it learned from */
     int64_t *label_count;                   /* (labels) in training: the baseline is the most common */
@@ -119,7 +119,8 @@ pwy_status pw_task_add_part(struct pwy_task *t, const char *name, const char *se
 pwy_status pw_task_add_label(struct pwy_task *t, const char *label);
 pwy_status pw_task_set_weight(struct pwy_task *t, double weight);
 pwy_status pw_task_set_metric(struct pwy_task *t, const char *metric);
-void pw_task_set_source(struct pwy_task *t, pwy_split split, pwy_source *source);      /* takes source's count */
+/* takes source's count, also on failure */
+pwy_status pw_task_set_source(struct pwy_task *t, pwy_split split, pwy_source *source);
 int pw_task_label(const struct pwy_task *t, const char *label);                        /* index or -1 */
 pwy_status pw_task_set_digest(struct pwy_task *t, const uint8_t digest[32]);           /* copied */
 /* Fills want by what the task knows of its files; parts has room for n_parts. All borrowed from t. */

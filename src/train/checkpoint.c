@@ -301,7 +301,8 @@ static pwy_status attach_sources(pwy_registry *to, const pwy_registry *from)
         struct pwy_task *t;
         PW_TRY(pw_registry_get(from, pw_registry_at(to, i)->name, &t));
         for (int s = 0; s < 3; s++)
-            if (t->source[s] != NULL) pw_registry_at(to, i)->source[s] = pw_source_hold(t->source[s]);
+            if (t->source[s] != NULL)
+                PW_TRY(pw_task_set_source(pw_registry_at(to, i), (pwy_split)s, pw_source_hold(t->source[s])));
         PW_TRY(pw_task_cut_default(pw_registry_at(to, i)));
     }
     return PWY_OK;
