@@ -273,7 +273,7 @@ static pwy_status train_step(struct run *r)
     PW_TRY(pw_writer(&r->x, r->rows, (int)r->o.d, out, r->embed, NULL, r->target, r->weight, r->loss, dout));
     PW_TRY(pw_trunk_backward(r->trunk, &r->x, &ragged, keep, dout, din, &aux));
     PW_TRY(pw_embed_back(&r->x, r->rows, r->id, r->embed, din));
-    PW_TRY(pw_adamw_step(&r->adamw, &r->x, r->params, r->o.lr * rate(r), r->step + 1, &norm));
+    PW_TRY(pw_adamw_step(&r->adamw, &r->x, r->o.lr * rate(r), r->step + 1, &norm));
     for (int i = 0; i < r->rows; i++) r->sum += r->loss[i];
     r->summed += r->rows;
     r->step++;

@@ -386,7 +386,7 @@ test_bench() {
     shape="--d 16 --layers 1 --heads 2 --hidden 16 --experts 2 --topk 1 --vocab 64 --dtype f32 --threads 1"
     run 0 "bench train" bench train $shape --seq 8 --batch 2 --steps 2
     json_lines "bench train" d layers heads hidden experts topk seq batch vocab dtype threads steps params ms tok_s \
-        gemm_bound_ms
+        gemm_bound_ms gemm_blas_ms memory_bound_ms weight_bytes gradient_bytes moment_bytes minor_faults major_faults
     run 0 "bench train in bf16" bench train $shape --seq 8 --batch 2 --steps 2 --dtype bf16
     prints "bench train in bf16" '"dtype": "bf16"'
     run 0 "bench predict" bench predict $shape --seq 8 --batch 2 --steps 2

@@ -522,6 +522,29 @@ START_TEST(test_swiglu_back)
 }
 END_TEST
 
+START_TEST(test_adamw_missed)
+{
+    enum { N = 83 };
+    const float a[] = { 0.01f, 0.02f, 0.005f }, q[] = { 1.2f, 0.9f, 0.5f };
+    for (const struct pw_kern *const *all = pw_kern_all(); *all != NULL; all++) {
+        struct pair w = pair_of(N, 1), m = pair_of(N, 2), v = pair_of(N, 3);
+        for (int i = 0; i < N + GUARD; i++)
+            v.want[i] = v.got[i] = i == 5 ? 0 : fabsf(v.got[i]);
+        m.want[5] = m.got[5] = 0;
+        double last = 0.99 * w.got[N - 1], flat = 0.99 * w.got[5], root = sqrt(v.got[N - 1]);
+        for (int k = 0; k < 3; k++)
+            last -= a[k] * (m.got[N - 1] / (root * q[k] + 1e-8));
+        reference->adamw_missed(N, w.want, m.want, v.want, 3, a, q, 0.99f, 0.7f, 0.9f, 1e-8f);
+        (*all)->adamw_missed(N, w.got, m.got, v.got, 3, a, q, 0.99f, 0.7f, 0.9f, 1e-8f);
+        ck_assert_double_eq_tol(w.got[N - 1], last, 1e-6);
+        ck_assert_double_eq_tol(w.got[5], flat, 1e-6);
+        pair_check(w, "adamw_missed, w", *all, N);
+        pair_check(m, "adamw_missed, m", *all, N);
+        pair_check(v, "adamw_missed, v", *all, N);
+    }
+}
+END_TEST
+
 START_TEST(test_adamw)
 {
     enum { N = 83 };
@@ -604,7 +627,7 @@ static Suite *suite(void)
         test_one_row_of_many, test_linear_bits, test_linear_one_row_of_many, test_pack_special, test_transpose,
         test_sums_bits, test_sum_order, test_maps_bits, test_bf16,
         test_accuracy, test_ends,
-        test_softmax, test_swiglu_back, test_adamw, test_choose, test_choose_unknown, test_blas_guest };
+        test_softmax, test_swiglu_back, test_adamw, test_adamw_missed, test_choose, test_choose_unknown, test_blas_guest };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         tcase_add_test(c, tests[i]);
     suite_add_tcase(s, c);

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #endif
 #include "train_rig.h"
+#include "train/train.h"
 #include <pthread.h>
 
 /* --- the same file --- */
@@ -150,6 +151,40 @@ START_TEST(saved_and_resumed)
     OK(pwy_trainer_save(t, in_folder("end")));
     pwy_trainer_free(t);
     t = go_on(R_ALL, in_folder("end"), NULL);
+    same(straight, finish(t));
+    pwy_model_free(m);
+}
+END_TEST
+
+/* How many experts of the trainer's have moved, but not in the last step. */
+static int asleep(const pwy_trainer *t)
+{
+    int n = 0;
+    for (int i = 0; i < t->adamw.n; i++)
+        for (int64_t e = 0; t->model->params->list[i]->slice != NULL && e < t->adamw.of[i].n; e++)
+            n += t->adamw.of[i].slot[e].m != NULL && t->adamw.of[i].slot[e].step < t->adamw.steps;
+    return n;
+}
+
+/* Neither being saved nor giving out its model wakes an expert, or changes where the run ends. */
+START_TEST(saved_while_experts_sleep)
+{
+    static const char run[] = "steps: 14, batch: 2, lr: 0.02, weight_decay: 0.1";
+    pwy_model *m = rig_model(NULL, R_QUICK, "d: 16, layers: 2, heads: 2, experts: 64, topk: 1, hidden: 8, vocab: 300"), *look;
+    pwy_trainer *t = rig_trainer(m, run);
+    struct bytes straight = finish(rig_trainer(m, run));
+    for (int i = 0; i < 14; i++) {
+        if (i == 6 || i == 11) {
+            ck_assert_int_gt(asleep(t), 0);
+            OK(pwy_trainer_model(t, &look));
+            pwy_model_free(look);
+            OK(pwy_trainer_save(t, in_folder("asleep")));
+            pwy_trainer_free(t);
+            t = go_on(R_QUICK, in_folder("asleep"), i == 6 ? "threads: 2" : NULL);
+            ck_assert_int_gt(asleep(t), 0);
+        }
+        OK(pwy_trainer_step(t, NULL, NULL));
+    }
     same(straight, finish(t));
     pwy_model_free(m);
 }
@@ -308,6 +343,7 @@ static Suite *suite(void)
     tcase_add_test(t, stopped_by_progress_and_run_again);
     tcase_add_test(t, stopped_from_another_thread);
     tcase_add_test(t, saved_and_resumed);
+    tcase_add_test(t, saved_while_experts_sleep);
     tcase_add_test(t, a_run_goes_on_as_it_began);
     tcase_add_test(t, the_checkpoint_option);
     tcase_add_test(t, a_run_by_minutes_is_replayed);

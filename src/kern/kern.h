@@ -62,6 +62,10 @@ struct pw_kern {
        likewise; w -= step (m / (sqrt(v) c2 + eps)) + decay w. */
     void (*adamw)(int n, real *w, const real *g, real *m, real *v, real gscale, real b1, real b2, real step, real c2,
                   real eps, real decay);
+    /* The AdamW steps without a gradient that m, v and w missed, `nodes` stretches of them at once: w = keep w - sum
+       over stretches of a (m / (sqrt(v) q + eps)), then m *= b1, v *= b2, the powers for all steps. */
+    void (*adamw_missed)(int n, real *w, real *m, real *v, int nodes, const real *a, const real *q, real keep, real b1,
+                         real b2, real eps);
 };
 
 /* pack.c: of one weight; of a packed matrix without its scales; and how many scales it has. */

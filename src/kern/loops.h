@@ -206,8 +206,22 @@ static void adamw(int n, float *w, const float *g, float *m, float *v, float gsc
     }
 }
 
+static void adamw_missed(int n, float *w, float *m, float *v, int nodes, const float *a, const float *q, float keep,
+                         float b1, float b2, float eps)
+{
+    EACH(n) {
+        vec first = GET(m), second = GET(v), root = v_sqrt(second), out = v_mul(v_set(keep), GET(w));
+        for (int k = 0; k < nodes; k++)
+            out = v_sub(out, v_mul(v_set(a[k]), v_div(first, v_fma(root, v_set(q[k]), v_set(eps)))));
+        PUT(w, out);
+        PUT(m, v_mul(first, v_set(b1)));
+        PUT(v, v_mul(second, v_set(b2)));
+    }
+}
+
 #define TABLE(word, training, low) { \
     .name = word, .matmul = matmul, .product = product, .gemm = training, .gemm_bf16 = low, .linear = linear, \
     .transpose = transpose, .sum = sum, .dot = dot, .max = max, .axpy = axpy, .scale = scale, .add = add, \
     .mul = mul, .exp = vexp, .log = vlog, .sigmoid = sigmoid, .relu = relu, .to_bf16 = to_bf16, \
-    .from_bf16 = from_bf16, .softmax = softmax, .swiglu = swiglu, .swiglu_back = swiglu_back, .adamw = adamw }
+    .from_bf16 = from_bf16, .softmax = softmax, .swiglu = swiglu, .swiglu_back = swiglu_back, .adamw = adamw, \
+    .adamw_missed = adamw_missed }

@@ -260,13 +260,27 @@ static void adamw(int n, real *w, const real *g, real *m, real *v, real gscale, 
     }
 }
 
+static void adamw_missed(int n, real *w, real *m, real *v, int nodes, const real *a, const real *q, real keep, real b1,
+                         real b2, real eps)
+{
+    for (int i = 0; i < n; i++) {
+        real root = pw_sqrt(v[i]), out = keep * w[i];
+        for (int k = 0; k < nodes; k++)
+            out -= a[k] * (m[i] / pw_fma(root, q[k], eps));
+        w[i] = out;
+        m[i] *= b1;
+        v[i] *= b2;
+    }
+}
+
 #include "kern/widen.h"
 
 #define TABLE(word, training, low) { \
     .name = word, .matmul = matmul, .product = product, .gemm = training, .gemm_bf16 = low, .linear = linear, \
     .transpose = transpose, .sum = sum, .dot = dot, .max = max, .axpy = axpy, .scale = scale, .add = add, \
     .mul = mul, .exp = vexp, .log = vlog, .sigmoid = sigmoid, .relu = relu, .to_bf16 = to_bf16, \
-    .from_bf16 = from_bf16, .softmax = softmax, .swiglu = swiglu, .swiglu_back = swiglu_back, .adamw = adamw }
+    .from_bf16 = from_bf16, .softmax = softmax, .swiglu = swiglu, .swiglu_back = swiglu_back, .adamw = adamw, \
+    .adamw_missed = adamw_missed }
 
 const struct pw_kern pw_kern_reference = TABLE("reference", product, gemm_bf16);
 const struct pw_kern pw_kern_reference_blas = TABLE("blas", pw_gemm_blas, gemm_bf16);

@@ -412,8 +412,9 @@ void pw_param_touch(struct pw_param *p, int64_t row)
     p->touched[row] = 1;
 }
 
-static pwy_status own_slice(const struct pw_param *p, struct pw_slice *s)
+pwy_status pw_slice_own(const struct pw_param *p, int64_t e)
 {
+    struct pw_slice *s = &p->slice[e];
     if (s->own || !p->mapped)
         return PWY_OK;
     PW_TRY(copy_weights(&s->w, pw_param_group_size(p)));
@@ -427,7 +428,7 @@ pwy_status pw_slice_touch(struct pw_param *p, int64_t e, bool *first)
     *first = !s->touched;
     if (s->touched)
         return PWY_OK;
-    PW_TRY(own_slice(p, s));
+    PW_TRY(pw_slice_own(p, e));
     if (s->g == NULL)
         PW_NEED(s->g = pw_calloc((size_t)pw_param_group_size(p) + 1, sizeof *s->g));
     s->touched = true;

@@ -27,6 +27,13 @@ struct pw_slice {
 /* Matrices (groups, k, n) packed (kern.h), a group behind the other; at NULL: none. */
 struct pw_packed { enum pw_form store; const void *at; const real *scale; void *own; real *own_scale; };
 
+struct pw_exec;
+struct pw_param;
+/* Who owes sleeping experts the steps that they missed: asked for those that a training pass is about to read, n of
+   them, ascending. */
+struct pw_waker { pwy_status (*wake)(struct pw_waker *w, struct pw_exec *x, const struct pw_param *p, const int32_t *expert,
+    int n); };
+
 struct pw_param {
     char *name;                         /* "trunk.0.attn.qkv", "task.spam.head.w" */
     enum pw_param_kind kind;
@@ -44,6 +51,7 @@ struct pw_param {
     real *brought;                      /* the whole tensor that slices which are not their own lie in; else NULL */
     struct pw_packed packed;            /* the same weights, for inference: then w is NULL, and nothing trains */
     real lr_scale;                      /* times the run's learning rate; 1 unless the owner says otherwise */
+    struct pw_waker *waker;             /* of an expert tensor in training: the optimizer; else NULL */
     bool training;                      /* pw_params_start_training was here */
     bool frozen;                        /* no gradient is computed, nothing moves */
     bool locked;                        /* sealed: as frozen, and no gradient is allocated; set before training starts */
@@ -85,6 +93,8 @@ void pw_param_touch(struct pw_param *p, int64_t row);       /* of a table; the f
 /* An expert's gradient is about to be added to: makes what there is not yet, its gradient and weights that may be
    written. *first: nothing was added to it in this step, g holds rubbish. Not on the pool. */
 pwy_status pw_slice_touch(struct pw_param *p, int64_t e, bool *first);
+/* Weights of its own for an expert whose were borrowed: before they are first written. */
+pwy_status pw_slice_own(const struct pw_param *p, int64_t e);
 /* What trains becomes ready for it: gradients, and weights of its own for what was mapped; experts when they are first
    touched. Again: for what is new. */
 pwy_status pw_params_start_training(struct pw_params *set);

@@ -161,12 +161,20 @@ static pwy_status keep_new(const struct pw_exec *x, int rows, int d, int f, stru
     return PWY_OK;
 }
 
+static pwy_status wake(struct pw_exec *x, const struct pw_routes *r, const struct pw_param *w)
+{
+    if (!x->train || w->waker == NULL) return PWY_OK;
+    return w->waker->wake(w->waker, x, w, r->present, r->n_present);
+}
+
 pwy_status pw_experts(struct pw_exec *x, const struct pw_routes *r, int d, int f, const real *in,
                       const struct pw_param *w13, const struct pw_param *w2, real *out, struct pw_experts_keep **keep)
 {
     size_t mark = pw_arena_mark(x->arena);
     int rows = r->n_rows;
     struct pw_experts_keep *k;
+    PW_TRY(wake(x, r, w13));
+    PW_TRY(wake(x, r, w2));
     PW_TRY(keep_new(x, rows, d, f, &k));
     struct job gather = {.x = x, .r = r, .d = d, .in = in, .out = k->in};
     struct job combine = {.x = x, .r = r, .d = d, .in = k->out, .out = out};

@@ -5,30 +5,39 @@
 
 enum { BLOCK = 16384 };                 /* numbers an item of work has */
 
-pwy_status pw_adamw_open(struct pw_adamw *a, const struct pw_params *params)
+static pwy_status open_moments(struct pw_adamw *a, struct pw_param *p, struct pw_moments *of)
+{
+    if (!pw_trains(p)) return PWY_OK;
+    of->n = pw_moment_slots(p);
+    of->size = of->n > 0 ? p->n / of->n : 0;
+    of->waker.wake = pw_adamw_wake;
+    of->adamw = a;
+    PW_NEED(of->slot = pw_calloc((size_t)of->n + 1, sizeof *of->slot));
+    if (p->slice != NULL) p->waker = &of->waker;
+    return PWY_OK;
+}
+
+pwy_status pw_adamw_open(struct pw_adamw *a, struct pw_params *params)
 {
     a->n = params->n;
+    a->params = params;
     PW_NEED(a->of = pw_calloc((size_t)a->n + 1, sizeof *a->of));
-    for (int i = 0; i < a->n; i++) {
-        const struct pw_param *p = params->list[i];
-        if (!pw_trains(p)) continue;
-        PW_NEED(a->of[i].slot = pw_calloc((size_t)pw_moment_slots(p) + 1, sizeof *a->of[i].slot));
-        a->of[i].n = pw_moment_slots(p);
-        a->of[i].size = p->n / (a->of[i].n > 0 ? a->of[i].n : 1);
-    }
+    for (int i = 0; i < a->n; i++) PW_TRY(open_moments(a, params->list[i], &a->of[i]));
     return PWY_OK;
 }
 
 void pw_adamw_close(struct pw_adamw *a)
 {
     for (int i = 0; a->of != NULL && i < a->n; i++) {
-        for (int64_t k = 0; k < a->of[i].n; k++) {
+        a->params->list[i]->waker = NULL;
+        for (int64_t k = 0; a->of[i].slot != NULL && k < a->of[i].n; k++) {
             free(a->of[i].slot[k].m);
             free(a->of[i].slot[k].v);
         }
         free(a->of[i].slot);
     }
     free(a->of);
+    free(a->rate);
 }
 
 pwy_status pw_adamw_need(struct pw_moments *of, int64_t k)
@@ -103,10 +112,32 @@ static pwy_status param_spans(struct spans *s, const struct pw_param *p, struct 
     return p->groups > 1 ? row_spans(s, &whole) : add_span(s, &whole, 0, p->n);
 }
 
-static pwy_status all_spans(struct spans *s, struct pw_adamw *a, const struct pw_params *params)
+/* Experts that a gradient reached without a pass that woke them. */
+static pwy_status wake_touched(struct pw_exec *x, const struct pw_param *p, struct pw_moments *of)
 {
-    for (int i = 0; i < params->n; i++)
-        if (pw_trains(params->list[i])) PW_TRY(param_spans(s, params->list[i], &a->of[i]));
+    size_t mark = pw_arena_mark(x->arena);
+    int32_t *expert;
+    int n = 0;
+    PW_NEED(expert = pw_arena_take(x->arena, (size_t)p->groups + 1, sizeof *expert));
+    for (int64_t e = 0; e < p->groups; e++)
+        if (p->slice[e].touched) expert[n++] = (int32_t)e;
+    PW_TRY(pw_adamw_wake(&of->waker, x, p, expert, n));
+    pw_arena_release(x->arena, mark);
+    return PWY_OK;
+}
+
+static pwy_status wake_all_touched(struct pw_adamw *a, struct pw_exec *x)
+{
+    for (int i = 0; i < a->n; i++)
+        if (a->params->list[i]->slice != NULL && pw_trains(a->params->list[i]))
+            PW_TRY(wake_touched(x, a->params->list[i], &a->of[i]));
+    return PWY_OK;
+}
+
+static pwy_status all_spans(struct spans *s, struct pw_adamw *a)
+{
+    for (int i = 0; i < a->n; i++)
+        if (pw_trains(a->params->list[i])) PW_TRY(param_spans(s, a->params->list[i], &a->of[i]));
     return PWY_OK;
 }
 
@@ -135,19 +166,49 @@ static void span_update(void *arg, int item, int worker)
                    (real)a->b2, (real)(lr * u->c1), (real)u->c2, (real)a->eps, (real)decay);
 }
 
-pwy_status pw_adamw_step(struct pw_adamw *a, struct pw_exec *x, struct pw_params *params, double lr, int64_t step,
-                         double *norm)
+static void mark_done(struct pw_adamw *a, int64_t step)
+{
+    for (int i = 0; i < a->n; i++) {
+        const struct pw_param *p = a->params->list[i];
+        for (int64_t e = 0; p->slice != NULL && e < a->of[i].n; e++)
+            if (p->slice[e].touched) a->of[i].slot[e].step = step;
+    }
+}
+
+pwy_status pw_adamw_rate(struct pw_adamw *a, int64_t step, double lr)
+{
+    if (step > a->cap) {
+        int64_t cap = step < 512 ? 1024 : 2 * step;
+        double *rate = pw_realloc(a->rate, (size_t)cap, sizeof *rate);
+        PW_NEED(rate);
+        a->rate = rate;
+        a->cap = cap;
+    }
+    while (a->steps < step) a->rate[a->steps++] = 0;
+    a->rate[step - 1] = lr;
+    return PWY_OK;
+}
+
+pwy_status pw_adamw_step(struct pw_adamw *a, struct pw_exec *x, double lr, int64_t step, double *norm)
 {
     struct update u = {.a = a, .kern = x->kern, .lr = lr, .scale = 1, .spans = {.arena = x->arena}};
     double sum = 0;
-    PW_TRY(all_spans(&u.spans, a, params));
+    PW_TRY(wake_all_touched(a, x));
+    PW_TRY(all_spans(&u.spans, a));
     PW_NEED(u.sumsq = pw_arena_take(x->arena, (size_t)u.spans.n + 1, sizeof *u.sumsq));
     pw_exec_run(x, u.spans.n, span_sumsq, &u);
-    for (int i = 0; i < u.spans.n; i++) sum += u.sumsq[i];
+    a->moved = 0;
+    for (int i = 0; i < u.spans.n; i++) {
+        sum += u.sumsq[i];
+        a->moved += u.spans.list[i].n;
+    }
     *norm = sqrt(sum);
     if (a->clip > 0 && *norm > a->clip) u.scale = a->clip / *norm;
     u.c1 = 1 / (1 - pow(a->b1, (double)step));
     u.c2 = 1 / sqrt(1 - pow(a->b2, (double)step));
-    if (isfinite(sum)) pw_exec_run(x, u.spans.n, span_update, &u);
+    if (!isfinite(sum)) return PWY_OK;
+    PW_TRY(pw_adamw_rate(a, step, lr));
+    pw_exec_run(x, u.spans.n, span_update, &u);
+    mark_done(a, step);
     return PWY_OK;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { WARM = 2, PROMPT = 16, CLASSES = 4, DECODES = 5 };
 
@@ -35,7 +36,8 @@ struct bench {
     struct pw_adamw adamw; struct pw_pool *pool; struct pw_exec x; struct pw_gemm_trace *trace;
     int rows; int32_t *off, *prefix, *id, *target;
     real *weight; double *loss;
-    double ms, tokens, bound_ms, blas_ms, last_loss;
+    double ms, tokens, bound_ms, blas_ms, memory_ms, last_loss;
+    long faults[2];                     /* page faults of the steps that were timed: from memory, from disk */
 };
 
 /* --- setting up --- */
@@ -238,24 +240,36 @@ static pwy_status train_step(struct bench *b, int64_t step)
     PW_TRY(pw_embed_back(&b->x, b->rows, b->id, b->embed, a.din));
     for (int i = 0; i < b->rows; i++) sum += b->loss[i];
     b->last_loss = sum / b->rows;
-    return pw_adamw_step(&b->adamw, &b->x, b->params, 1e-3, step, &norm);
+    return pw_adamw_step(&b->adamw, &b->x, 1e-3, step, &norm);
 }
 
-/* Steps, each followed by its own products alone, so that both see the same machine. */
-static pwy_status run_train(struct bench *b, double *step, double *bound, double *blas)
+static void count_faults(struct bench *b, int sign)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    b->faults[0] += sign * u.ru_minflt;
+    b->faults[1] += sign * u.ru_majflt;
+}
+
+/* Steps, each followed by its own products alone and by what its optimizer moves, so that all see the same machine. */
+static pwy_status run_train(struct bench *b, double *step, double *bound, double *blas, double *memory)
 {
     double flops;
     for (int i = 0; i < WARM + b->o.steps; i++) {
         pw_trace_clear(b->trace);
         b->x.trace = b->trace;
-        double start = pw_clock();
+        double speed, start = pw_clock();
+        count_faults(b, i < WARM ? 0 : -1);
         PW_TRY(train_step(b, i + 1));
+        count_faults(b, i < WARM ? 0 : 1);
         double end = pw_clock();
         int at = i < WARM ? 0 : i - WARM;
         b->x.trace = NULL;
         step[at] = end - start;
         PW_TRY(pw_trace_replay(&b->x, b->trace, &bound[at], &flops));
         PW_TRY(pw_trace_replay_blas(b->trace, (int)b->o.threads, &blas[at]));
+        PW_TRY(pw_copy_speed(&b->x, &speed));
+        memory[at] = pw_adamw_traffic(&b->adamw) / speed;
     }
     return PWY_OK;
 }
@@ -264,12 +278,13 @@ static pwy_status bench_train(struct bench *b)
 {
     size_t n = (size_t)b->o.steps;
     double *time;
-    PW_NEED(time = pw_calloc(3 * n, sizeof *time));
-    pwy_status status = run_train(b, time, time + n, time + 2 * n);
+    PW_NEED(time = pw_calloc(4 * n, sizeof *time));
+    pwy_status status = run_train(b, time, time + n, time + 2 * n, time + 3 * n);
     if (status == PWY_OK) {
         b->ms = 1e3 * median(time, (int)n);
         b->bound_ms = 1e3 * median(time + n, (int)n);
         b->blas_ms = 1e3 * median(time + 2 * n, (int)n);
+        b->memory_ms = 1e3 * median(time + 3 * n, (int)n);
         b->tokens = b->rows;
     }
     free(time);
@@ -382,9 +397,14 @@ static pwy_status report(const struct bench *b, struct pw_buf *out)
                          b->x.kern->name, (long long)count_params(b)));
     if (b->x.bf16) PW_TRY(pw_buf_printf(out, ", \"bf16_by\": \"%s\"", pw_kern_bf16_by(b->x.kern)));
     PW_TRY(pw_buf_printf(out, ", \"ms\": %.3f, \"tok_s\": %.1f", b->ms, 1e3 * b->tokens / b->ms));
+    struct pw_params_bytes bytes = pw_params_bytes(b->params);
     if (b->x.train)
-        PW_TRY(pw_buf_printf(out, ", \"gemm_bound_ms\": %.3f, \"gemm_blas_ms\": %.3f, \"loss\": %.4f", b->bound_ms,
-                             b->blas_ms, b->last_loss));
+        PW_TRY(pw_buf_printf(out, ", \"gemm_bound_ms\": %.3f, \"gemm_blas_ms\": %.3f, \"memory_bound_ms\": %.3f, "
+                             "\"loss\": %.4f", b->bound_ms, b->blas_ms, b->memory_ms, b->last_loss));
+    PW_TRY(pw_buf_printf(out, ", \"weight_bytes\": %lld, \"gradient_bytes\": %lld, \"moment_bytes\": %lld",
+                         (long long)bytes.weights, (long long)bytes.gradients, (long long)pw_adamw_bytes(&b->adamw)));
+    if (b->x.train)
+        PW_TRY(pw_buf_printf(out, ", \"minor_faults\": %ld, \"major_faults\": %ld", b->faults[0], b->faults[1]));
     return pw_buf_printf(out, "}");
 }
 

@@ -56,7 +56,7 @@ static pwy_status state_json(const struct pwy_trainer *t, char **out)
 }
 
 /* The moments that there are of one parameter: all of it, or a piece for each expert that ever was moved. */
-struct kept { int64_t *which, n; struct pw_piece *m, *v; };
+struct kept { int64_t (*which)[2], n; struct pw_piece *m, *v; };         /* which: expert, last step */
 struct listing { struct pw_tensor *list; int64_t n; struct kept *kept; char *json; };
 
 static pwy_status find_kept(const struct pw_moments *of, struct kept *k)
@@ -68,7 +68,8 @@ static pwy_status find_kept(const struct pw_moments *of, struct kept *k)
         if (of->slot[e].m == NULL) continue;
         k->m[k->n] = (struct pw_piece){of->slot[e].m, 1};
         k->v[k->n] = (struct pw_piece){of->slot[e].v, 1};
-        k->which[k->n++] = e;
+        k->which[k->n][0] = e;
+        k->which[k->n++][1] = of->slot[e].step;
     }
     return PWY_OK;
 }
@@ -94,7 +95,7 @@ static pwy_status moment(struct listing *l, const struct pw_param *p, const stru
 static pwy_status numbers(struct listing *l, const struct pw_param *p, const struct kept *k)
 {
     struct pw_tensor *out = &l->list[l->n++];
-    *out = (struct pw_tensor){.dtype = PW_I64, .rank = 1, .shape = {k->n}, .data = k->which,
+    *out = (struct pw_tensor){.dtype = PW_I64, .rank = 2, .shape = {k->n, 2}, .data = k->which,
                               .bytes = (size_t)k->n * sizeof *k->which};
     PW_NEED(out->name = pw_printf("checkpoint.experts/%s", p->name));
     return PWY_OK;
@@ -110,15 +111,25 @@ static pwy_status list_moments(struct listing *l, const struct pw_param *p, cons
     return moment(l, p, k, 'v');
 }
 
+static pwy_status rates(struct listing *l, const struct pw_adamw *a)
+{
+    struct pw_tensor *out = &l->list[l->n++];
+    *out = (struct pw_tensor){.dtype = PW_F64, .rank = 1, .shape = {a->steps}, .data = a->rate,
+                              .bytes = (size_t)a->steps * sizeof *a->rate};
+    PW_NEED(out->name = pw_strdup("checkpoint.rates"));
+    return PWY_OK;
+}
+
 static pwy_status list_tensors(const struct pwy_trainer *t, struct listing *l)
 {
     const struct pw_params *params = t->model->params;
     PW_TRY(state_json(t, &l->json));
-    PW_NEED(l->list = pw_calloc((size_t)params->n * 3 + 1, sizeof *l->list));
+    PW_NEED(l->list = pw_calloc((size_t)params->n * 3 + 2, sizeof *l->list));
     PW_NEED(l->kept = pw_calloc((size_t)params->n + 1, sizeof *l->kept));
     l->list[l->n++] = (struct pw_tensor){.dtype = PW_U8, .rank = 1, .shape = {(int64_t)strlen(l->json)},
                                          .data = l->json, .bytes = strlen(l->json)};
     PW_NEED(l->list[0].name = pw_strdup("checkpoint.state"));
+    PW_TRY(rates(l, &t->adamw));
     for (int i = 0; i < params->n && i < t->adamw.n; i++)
         PW_TRY(list_moments(l, params->list[i], &t->adamw.of[i], &l->kept[i]));
     return PWY_OK;
@@ -204,26 +215,25 @@ static pwy_status find_tensor(const struct pw_tensors *tensors, const char *pref
     return PWY_OK;
 }
 
-/* The experts that the moments' pieces belong to, ascending; of a parameter without experts none are named. */
-static pwy_status check_experts(const struct pw_tensor *t, const struct pw_param *p, int64_t n, const char *path)
+static void read_pair(const struct pw_tensor *t, int64_t i, int64_t pair[2])
 {
-    int64_t last = -1;
-    if (t == NULL || t->dtype != PW_I64 || t->bytes != (size_t)n * sizeof(int64_t))
-        return bad_tensor(path, "checkpoint.experts/", p);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t e;
-        memcpy(&e, (const char *)t->data + (size_t)i * sizeof e, sizeof e);
-        if (e <= last || e >= p->groups) return bad_tensor(path, "checkpoint.experts/", p);
-        last = e;
-    }
-    return PWY_OK;
+    memcpy(pair, (const char *)t->data + (size_t)i * 2 * sizeof *pair, 2 * sizeof *pair);
 }
 
-static int64_t slot_of(const struct pw_tensor *experts, int64_t i)
+/* The experts that the moments' pieces belong to, ascending, and how far each has come. */
+static pwy_status check_experts(const struct pw_tensor *t, const struct pw_param *p, int64_t n, int64_t steps,
+                                const char *path)
 {
-    int64_t e = 0;
-    if (experts != NULL) memcpy(&e, (const char *)experts->data + (size_t)i * sizeof e, sizeof e);
-    return e;
+    int64_t last = -1, pair[2];
+    if (t == NULL || t->dtype != PW_I64 || t->bytes != (size_t)n * sizeof pair)
+        return bad_tensor(path, "checkpoint.experts/", p);
+    for (int64_t i = 0; i < n; i++) {
+        read_pair(t, i, pair);
+        if (pair[0] <= last || pair[0] >= p->groups || pair[1] < 0 || pair[1] > steps)
+            return bad_tensor(path, "checkpoint.experts/", p);
+        last = pair[0];
+    }
+    return PWY_OK;
 }
 
 /* An expert that was never reached has no moments; what is no expert has them once a step was made. */
@@ -240,19 +250,38 @@ static pwy_status read_param(const struct pw_param *p, struct pw_moments *of, co
         return bad_tensor(path, "checkpoint.m/", p);
     if (p->slice != NULL) {
         PW_TRY(find_tensor(tensors, "checkpoint.experts/", p, &experts));
-        PW_TRY(check_experts(experts, p, n, path));
+        PW_TRY(check_experts(experts, p, n, of->adamw->steps, path));
     }
     for (int64_t i = 0; i < n; i++) {
-        int64_t k = slot_of(experts, i);
+        int64_t pair[2] = {0, 0}, k;
+        if (experts != NULL) read_pair(experts, i, pair);
+        k = pair[0];
         PW_TRY(pw_adamw_need(of, k));
+        of->slot[k].step = pair[1];
         memcpy(of->slot[k].m, (const char *)m->data + (size_t)i * piece, piece);
         memcpy(of->slot[k].v, (const char *)v->data + (size_t)i * piece, piece);
     }
     return PWY_OK;
 }
 
+static pwy_status read_rates(struct pwy_trainer *t, const struct pw_tensors *tensors, const char *path)
+{
+    const struct pw_tensor *rates = pw_tensors_find(tensors, "checkpoint.rates");
+    if (rates == NULL || rates->dtype != PW_F64 || rates->bytes > (size_t)t->schedule.step * sizeof(double))
+        return pw_fail(PWY_E_FORMAT, "%s: tensor 'checkpoint.rates' is missing or of another size", path);
+    for (int64_t i = 0; i < (int64_t)(rates->bytes / sizeof(double)); i++) {
+        double rate;
+        memcpy(&rate, (const char *)rates->data + (size_t)i * sizeof rate, sizeof rate);
+        if (!(rate >= 0 && rate <= 1e6))
+            return pw_fail(PWY_E_FORMAT, "%s: the learning rate of step %lld was %g", path, (long long)i + 1, rate);
+        PW_TRY(pw_adamw_rate(&t->adamw, i + 1, rate));
+    }
+    return PWY_OK;
+}
+
 static pwy_status read_moments(struct pwy_trainer *t, const struct pw_tensors *tensors, const char *path)
 {
+    PW_TRY(read_rates(t, tensors, path));
     for (int i = 0; i < t->adamw.n; i++)
         if (t->adamw.of[i].n > 0)
             PW_TRY(read_param(t->model->params->list[i], &t->adamw.of[i], tensors, path, t->schedule.step > 0));

@@ -139,7 +139,7 @@ static pwy_status pass_and_update(struct pwy_trainer *t, struct pw_batch *b, dou
     pw_params_zero_grad(t->model->params);
     PW_TRY(pw_pass_forward(&p, t->model, &t->x, b));
     PW_TRY(pw_pass_backward(&p, t->weight, t->trunk_loss, t->wide_loss));
-    PW_TRY(pw_adamw_step(&t->adamw, &t->x, t->model->params, t->o.lr * pw_schedule_rate(&t->schedule, t->o.warmup),
+    PW_TRY(pw_adamw_step(&t->adamw, &t->x, t->o.lr * pw_schedule_rate(&t->schedule, t->o.warmup),
                          t->schedule.step + 1, &norm));
     for (int i = 0; i < b->n; i++) PW_TRY(pw_trunk_step(t->model->trunk, b->item[i].net->way));
     *loss = mean_loss(t, b->n);

@@ -51,19 +51,43 @@ int pw_mixture_draw(const struct pw_mixture *m, uint64_t seed, uint64_t draw);
 int64_t pw_mixture_row(struct pw_mixture *m, int task, uint64_t seed, int64_t rows);
 
 /* --- adamw.c --- */
-struct pw_moment { real *m, *v; };      /* NULL until the first step that moves them */
+/* m, v: NULL until the first step that moves them. step: the last that they and the weights went through. */
+struct pw_moment { real *m, *v; int64_t step; };
 /* Of one parameter: a slot of `size` numbers for each expert of an expert tensor, else one; n 0: it does not train. */
-struct pw_moments { struct pw_moment *slot; int64_t n, size; };
+struct pw_moments { struct pw_waker waker; struct pw_adamw *adamw; struct pw_moment *slot; int64_t n, size; };
 static inline int64_t pw_moment_slots(const struct pw_param *p) { return p->slice != NULL ? p->groups : 1; }
-struct pw_adamw { struct pw_moments *of; int n; double b1, b2, eps, decay, clip; };     /* of: [n], as the parameters */
-pwy_status pw_adamw_open(struct pw_adamw *a, const struct pw_params *params);
+struct pw_adamw {
+    double b1, b2, eps, decay, clip;
+    struct pw_params *params;           /* borrowed; they outlive it */
+    struct pw_moments *of; int n;       /* [n], as the parameters */
+    int64_t moved;                      /* weights that the last step went over */
+    double *rate; int64_t steps, cap;   /* [steps]: the learning rate of each step so far */
+};
+/* Stays where it is: experts' parameters point at it until it is closed. */
+pwy_status pw_adamw_open(struct pw_adamw *a, struct pw_params *params);
 void pw_adamw_close(struct pw_adamw *a);
 pwy_status pw_adamw_need(struct pw_moments *of, int64_t k);        /* makes a slot's moments, zeros, where none are */
 int64_t pw_adamw_bytes(const struct pw_adamw *a);                  /* allocated for moments */
-/* One update by the gradients there are. step counts from 1. Clips by the global norm of all but tables; an untouched
-   group is left alone. */
-pwy_status pw_adamw_step(struct pw_adamw *a, struct pw_exec *x, struct pw_params *params, double lr, int64_t step,
-                         double *norm);
+/* Bytes that the last step had to move at least: weights and moments there and back, gradients once. */
+static inline double pw_adamw_traffic(const struct pw_adamw *a) { return 7.0 * (double)a->moved * sizeof(real); }
+/* One update by the gradients there are. step counts from 1. Clips by the global norm of all but tables. A table's row
+   that no gradient reached is left alone; an expert too, until it wakes. */
+pwy_status pw_adamw_step(struct pw_adamw *a, struct pw_exec *x, double lr, int64_t step, double *norm);
+pwy_status pw_adamw_rate(struct pw_adamw *a, int64_t step, double lr);     /* notes the rate of a step that was made */
+
+/* --- copy.c --- */
+pwy_status pw_copy_speed(const struct pw_exec *x, double *bytes_per_second);       /* read and written, all threads */
+
+/* --- sleep.c --- */
+/* Of the experts listed, those that trail behind a->steps go through what they missed, as steps without a gradient:
+   the same within rounding. */
+pwy_status pw_adamw_wake(struct pw_waker *w, struct pw_exec *x, const struct pw_param *p, const int32_t *expert, int n);
+/* Between the two calls the parameters show the weights as they would be if all experts that ever moved were awake.
+   Nothing else may train meanwhile; the state of the run does not change. */
+struct pw_aside { struct pw_slice *slice; real *w; };
+struct pw_awake { struct pw_aside *list; int64_t n, cap; };
+pwy_status pw_adamw_look(const struct pw_adamw *a, struct pw_exec *x, struct pw_awake *k);
+void pw_adamw_look_away(struct pw_awake *k);
 
 struct pwy_progress { const struct pwy_trainer *trainer; const char *phase; double share, loss, seconds, left; };
 

@@ -255,6 +255,26 @@ pwy_status pw_trainer_report(struct pwy_trainer *t, const char *phase, bool alwa
     return pw_fail(PWY_E_CANCELLED, "stopped after step %lld", (long long)t->schedule.step);
 }
 
+/* What is given out, and chosen by, are weights that have caught up; the run itself goes on with those that have not,
+   or it would depend on when it was looked at. */
+static pwy_status choose_awake(struct pwy_trainer *t)
+{
+    struct pw_awake look;
+    PW_TRY(pw_adamw_look(&t->adamw, &t->x, &look));
+    pwy_status status = pw_trainer_choose(t);
+    pw_adamw_look_away(&look);
+    return status;
+}
+
+static pwy_status give_out(struct pwy_trainer *t, pwy_model **out)
+{
+    struct pw_awake look;
+    PW_TRY(pw_adamw_look(&t->adamw, &t->x, &look));
+    pwy_status status = pw_model_snapshot(t->model, out);
+    pw_adamw_look_away(&look);
+    return status;
+}
+
 static pwy_status run_steps(struct pwy_trainer *t)
 {
     while (!pw_schedule_done(&t->schedule)) {
@@ -278,7 +298,7 @@ pwy_status pw_trainer_run(struct pwy_trainer *t)
         return pw_fail(status, "stopped after step %lld; saved in %s", (long long)t->schedule.step, t->o.checkpoint);
     }
     PW_TRY(status);
-    PW_TRY(pw_trainer_choose(t));
+    PW_TRY(choose_awake(t));
     return pw_trainer_report(t, "choose", true) == PWY_E_CANCELLED ? PWY_OK : PWY_OK;
 }
 
@@ -301,7 +321,7 @@ static pwy_status describe_run(const struct pwy_trainer *t, struct pw_node *run)
 
 pwy_status pw_trainer_snapshot(struct pwy_trainer *t, pwy_model **out)
 {
-    if (!t->chosen) PW_TRY(pw_trainer_choose(t));
+    if (!t->chosen) PW_TRY(choose_awake(t));
     pw_node_free(t->model->run);
     PW_NEED(t->model->run = pw_node_new(PW_MAP));
     PW_TRY(describe_run(t, t->model->run));
@@ -311,5 +331,5 @@ pwy_status pw_trainer_snapshot(struct pwy_trainer *t, pwy_model **out)
         task->trained = t->schedule.step > 0;
         task->n_train = task->source[PWY_TRAIN]->n;
     }
-    return pw_model_snapshot(t->model, out);
+    return give_out(t, out);
 }
