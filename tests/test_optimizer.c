@@ -1,6 +1,8 @@
 /* The optimizers by themselves: what slept catches up with the plain AdamW, on any number of threads. */
 #include <check.h>
+#include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/rng.h"
@@ -154,6 +156,71 @@ START_TEST(a_long_sleep)
 }
 END_TEST
 
+/* --- against PyTorch --- */
+
+static const json_t *golden_of(const char *rule, const char *name)
+{
+    static json_t *all;
+    char path[1024];
+    const char *folder = getenv("srcdir");
+    snprintf(path, sizeof path, "%s/tests/golden/optimizer.json", folder != NULL ? folder : ".");
+    if (all == NULL) all = json_load_file(path, 0, NULL);
+    ck_assert_msg(all != NULL, "%s cannot be read", path);
+    return json_object_get(json_object_get(all, rule), name);
+}
+
+/* optimizer.py's fill(). */
+static void fill(real *out, int64_t n, uint64_t seed, double scale)
+{
+    for (int64_t i = 0; i < n; i++) {
+        seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        out[i] = (real)(scale * ((double)(seed >> 11) / 4503599627370496.0 - 1));
+    }
+}
+
+static void check_golden(const char *rule, bool adafactor, double decay)
+{
+    static const char *const names[] = {"matrix", "vector", "expert"};
+    struct rig r = {.set = pw_params_new(1), .x = {.train = true, .arena = pw_arena_new()}};
+    struct pw_param *p[3];
+    bool first;
+    double norm;
+    ok(pw_kern_choose(NULL, &r.x.kern));
+    ok(pw_param_declare(r.set, PW_MATRIX, PW_ZEROS, 0, 2, PW_SHAPE(5, 7), &p[0], "matrix"));
+    ok(pw_param_declare(r.set, PW_VECTOR, PW_ZEROS, 0, 1, PW_SHAPE(6), &p[1], "vector"));
+    ok(pw_param_declare(r.set, PW_MATRIX, PW_ZEROS, 0, 3, PW_SHAPE(2, 4, 9), &p[2], "expert"));
+    ok(pw_params_start_training(r.set));
+    r.adamw = (struct pw_adamw){.adafactor = adafactor, .b1 = .9, .b2 = .98, .eps = 1e-8, .decay = decay};
+    ok(pw_adamw_open(&r.adamw, r.set));
+    for (int i = 0; i < 3; i++) fill(i < 2 ? p[i]->w : p[2]->slice[1].w, i < 2 ? p[i]->n : 36, (uint64_t)(100 + i), .5);
+    for (int64_t step = 1; step <= 12; step++) {
+        pw_arena_reset(r.x.arena);
+        pw_params_zero_grad(r.set);
+        ok(pw_slice_touch(p[2], 1, &first));
+        for (int i = 0; i < 3; i++)
+            fill(i < 2 ? p[i]->g : p[2]->slice[1].g, i < 2 ? p[i]->n : 36, (uint64_t)(1000 * step + i),
+                 pow(10, -(double)(step % 4)));
+        ok(pw_adamw_step(&r.adamw, &r.x, .01, step, &norm));
+    }
+    for (int i = 0; i < 3; i++) {
+        const json_t *want = golden_of(rule, names[i]);
+        for (size_t k = 0; k < json_array_size(want); k++)
+            ck_assert_double_eq_tol((double)(i < 2 ? p[i]->w : p[2]->slice[1].w)[k],
+                                    json_number_value(json_array_get(want, k)), 2e-6);
+        ck_assert_int_eq((int)json_array_size(want), i < 2 ? (int)p[i]->n : 36);
+    }
+    if (adafactor) ck_assert_int_eq(pw_adamw_bytes(&r.adamw), (35 + 12 + 6 + 6 + 36 + 13) * (int)sizeof(real));
+    ck_assert_ptr_null(r.adamw.of[2].slot[0].m);
+    rig_close(&r);
+}
+
+START_TEST(as_pytorch_does)
+{
+    check_golden("adamw", false, .1);
+    check_golden("adafactor", true, -1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("optimizer");
@@ -162,6 +229,7 @@ int main(void)
     tcase_add_test(t, what_slept_catches_up);
     tcase_add_test(t, threads_change_nothing);
     tcase_add_test(t, a_long_sleep);
+    tcase_add_test(t, as_pytorch_does);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

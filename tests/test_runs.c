@@ -190,6 +190,26 @@ START_TEST(saved_while_experts_sleep)
 }
 END_TEST
 
+START_TEST(adafactor_saved_and_resumed)
+{
+    static const char run[] = "steps: 10, batch: 4, optimizer: adafactor";
+    pwy_model *m = rig_model(NULL, R_ALL, "d: 16, layers: 1, heads: 2, experts: 8, topk: 1, hidden: 8, vocab: 300");
+    pwy_trainer *t = rig_trainer(m, run);
+    struct bytes straight = finish(rig_trainer(m, run));
+    for (int i = 0; i < 10; i++) {
+        if (i == 4) {
+            OK(pwy_trainer_save(t, in_folder("factored")));
+            pwy_trainer_free(t);
+            t = go_on(R_ALL, in_folder("factored"), "threads: 2");
+            ck_assert(t->adamw.adafactor);
+        }
+        OK(pwy_trainer_step(t, NULL, NULL));
+    }
+    same(straight, finish(t));
+    pwy_model_free(m);
+}
+END_TEST
+
 static void keep_warning(pwy_log_level level, const char *message, void *user)
 {
     if (level == PWY_LOG_WARNING && strstr(message, "lr") != NULL) snprintf(user, 200, "%s", message);
@@ -344,6 +364,7 @@ static Suite *suite(void)
     tcase_add_test(t, stopped_from_another_thread);
     tcase_add_test(t, saved_and_resumed);
     tcase_add_test(t, saved_while_experts_sleep);
+    tcase_add_test(t, adafactor_saved_and_resumed);
     tcase_add_test(t, a_run_goes_on_as_it_began);
     tcase_add_test(t, the_checkpoint_option);
     tcase_add_test(t, a_run_by_minutes_is_replayed);

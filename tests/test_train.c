@@ -164,6 +164,7 @@ START_TEST(bad_options)
     bad_run(m, "threads: 100000", PWY_E_ARGUMENT, "threads");
     bad_run(m, "dtype: f16", PWY_E_UNSUPPORTED, "f16");
     bad_run(m, "freeze: trunk", PWY_E_ARGUMENT, "list");
+    bad_run(m, "optimizer: sgd", PWY_E_ARGUMENT, "adafactor");
     bad_run(m, "freeze: [trunk.9.*]", PWY_E_NOT_FOUND, "trunk.9.*");
     bad_run(m, "temperature: 0", PWY_E_ARGUMENT, "temperature");
     pwy_model_free(m);

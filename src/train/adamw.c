@@ -10,10 +10,11 @@ static pwy_status open_moments(struct pw_adamw *a, struct pw_param *p, struct pw
     if (!pw_trains(p)) return PWY_OK;
     of->n = pw_moment_slots(p);
     of->size = of->n > 0 ? p->n / of->n : 0;
+    of->second = a->adafactor ? pw_adafactor_size(p, of->size) : of->size;
     of->waker.wake = pw_adamw_wake;
     of->adamw = a;
     PW_NEED(of->slot = pw_calloc((size_t)of->n + 1, sizeof *of->slot));
-    if (p->slice != NULL) p->waker = &of->waker;
+    if (p->slice != NULL && !a->adafactor) p->waker = &of->waker;
     return PWY_OK;
 }
 
@@ -44,7 +45,7 @@ pwy_status pw_adamw_need(struct pw_moments *of, int64_t k)
 {
     struct pw_moment *slot = &of->slot[k];
     if (slot->m == NULL) PW_NEED(slot->m = pw_calloc((size_t)of->size + 1, sizeof(real)));
-    if (slot->v == NULL) PW_NEED(slot->v = pw_calloc((size_t)of->size + 1, sizeof(real)));
+    if (slot->v == NULL) PW_NEED(slot->v = pw_calloc((size_t)of->second + 1, sizeof(real)));
     return PWY_OK;
 }
 
@@ -53,8 +54,7 @@ int64_t pw_adamw_bytes(const struct pw_adamw *a)
     int64_t sum = 0;
     for (int i = 0; i < a->n; i++)
         for (int64_t k = 0; k < a->of[i].n; k++)
-            sum += (a->of[i].slot[k].m != NULL) + (a->of[i].slot[k].v != NULL) > 0
-                 ? 2 * a->of[i].size * (int64_t)sizeof(real) : 0;
+            sum += a->of[i].slot[k].m != NULL ? (a->of[i].size + a->of[i].second) * (int64_t)sizeof(real) : 0;
     return sum;
 }
 
@@ -72,7 +72,8 @@ static pwy_status add_span(struct spans *s, const struct span *whole, int64_t at
             for (int i = 0; i < s->n; i++) grown[i] = s->list[i];
             s->list = grown;
         }
-        s->list[s->n++] = (struct span){whole->p, whole->w + done, whole->m + done, whole->v + done, whole->g + done,
+        s->list[s->n++] = (struct span){whole->p, whole->w + done, whole->m + done,
+                                        whole->v == NULL ? NULL : whole->v + done, whole->g + done,
                                         (int)(at + n - done < BLOCK ? at + n - done : BLOCK)};
     }
     return PWY_OK;
@@ -98,7 +99,7 @@ static pwy_status slice_spans(struct spans *s, const struct pw_param *p, struct 
         const struct pw_slice *slice = &p->slice[e];
         if (!slice->touched || slice->locked) continue;
         PW_TRY(pw_adamw_need(of, e));
-        struct span whole = {p, slice->w, of->slot[e].m, of->slot[e].v, slice->g, 0};
+        struct span whole = {p, slice->w, of->slot[e].m, of->second < of->size ? NULL : of->slot[e].v, slice->g, 0};
         PW_TRY(add_span(s, &whole, 0, of->size));
     }
     return PWY_OK;
@@ -108,7 +109,7 @@ static pwy_status param_spans(struct spans *s, const struct pw_param *p, struct 
 {
     if (p->slice != NULL) return slice_spans(s, p, of);
     PW_TRY(pw_adamw_need(of, 0));
-    struct span whole = {p, p->w, of->slot[0].m, of->slot[0].v, p->g, 0};
+    struct span whole = {p, p->w, of->slot[0].m, of->second < of->size ? NULL : of->slot[0].v, p->g, 0};
     return p->groups > 1 ? row_spans(s, &whole) : add_span(s, &whole, 0, p->n);
 }
 
@@ -129,7 +130,7 @@ static pwy_status wake_touched(struct pw_exec *x, const struct pw_param *p, stru
 static pwy_status wake_all_touched(struct pw_adamw *a, struct pw_exec *x)
 {
     for (int i = 0; i < a->n; i++)
-        if (a->params->list[i]->slice != NULL && pw_trains(a->params->list[i]))
+        if (a->params->list[i]->waker != NULL && pw_trains(a->params->list[i]))
             PW_TRY(wake_touched(x, a->params->list[i], &a->of[i]));
     return PWY_OK;
 }
@@ -160,6 +161,7 @@ static void span_update(void *arg, int item, int worker)
     struct update *u = arg;
     const struct span *s = &u->spans.list[item];
     const struct pw_adamw *a = u->a;
+    if (a->adafactor && s->p->kind != PW_TABLE) return;
     double lr = u->lr * (double)s->p->lr_scale, decay = s->p->kind == PW_MATRIX ? lr * a->decay : 0;
     (void)worker;
     u->kern->adamw(s->n, s->w, s->g, s->m, s->v, (real)(s->p->kind == PW_TABLE ? 1 : u->scale), (real)a->b1,
@@ -168,7 +170,7 @@ static void span_update(void *arg, int item, int worker)
 
 static void mark_done(struct pw_adamw *a, int64_t step)
 {
-    for (int i = 0; i < a->n; i++) {
+    for (int i = 0; i < a->n && !a->adafactor; i++) {
         const struct pw_param *p = a->params->list[i];
         for (int64_t e = 0; p->slice != NULL && e < a->of[i].n; e++)
             if (p->slice[e].touched) a->of[i].slot[e].step = step;
@@ -210,5 +212,5 @@ pwy_status pw_adamw_step(struct pw_adamw *a, struct pw_exec *x, double lr, int64
     PW_TRY(pw_adamw_rate(a, step, lr));
     pw_exec_run(x, u.spans.n, span_update, &u);
     mark_done(a, step);
-    return PWY_OK;
+    return a->adafactor ? pw_adafactor_update(a, x, lr, u.scale, step) : PWY_OK;
 }

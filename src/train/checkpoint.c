@@ -74,18 +74,21 @@ static pwy_status find_kept(const struct pw_moments *of, struct kept *k)
     return PWY_OK;
 }
 
-static pwy_status moment(struct listing *l, const struct pw_param *p, const struct kept *k, char which)
+static pwy_status moment(struct listing *l, const struct pw_param *p, const struct pw_moments *of, const struct kept *k,
+                         char which)
 {
     struct pw_tensor *out = &l->list[l->n++];
     const struct pw_piece *piece = which == 'm' ? k->m : k->v;
+    int64_t size = which == 'm' ? of->size : of->second;
     *out = (struct pw_tensor){.dtype = sizeof(real) == 4 ? PW_F32 : PW_F64, .rank = p->rank,
-                              .bytes = (size_t)p->n * sizeof(real)};
+                              .bytes = (size_t)(k->n * size) * sizeof(real)};
     memcpy(out->shape, p->shape, sizeof p->shape);
+    if (size != of->size) out->rank = 2;
+    if (size != of->size) out->shape[1] = size;
+    if (size != of->size || p->slice != NULL) out->shape[0] = k->n;
     if (p->slice != NULL) {
         out->piece = piece;
         out->n_pieces = (int)k->n;
-        out->shape[0] = k->n;
-        out->bytes = (size_t)(k->n * pw_param_group_size(p)) * sizeof(real);
     } else
         out->data = piece[0].data;
     PW_NEED(out->name = pw_printf("checkpoint.%c/%s", which, p->name));
@@ -107,8 +110,8 @@ static pwy_status list_moments(struct listing *l, const struct pw_param *p, cons
     PW_TRY(find_kept(of, k));
     if (k->n == 0) return PWY_OK;
     if (p->slice != NULL) PW_TRY(numbers(l, p, k));
-    PW_TRY(moment(l, p, k, 'm'));
-    return moment(l, p, k, 'v');
+    PW_TRY(moment(l, p, of, k, 'm'));
+    return moment(l, p, of, k, 'v');
 }
 
 static pwy_status rates(struct listing *l, const struct pw_adamw *a)
@@ -241,12 +244,12 @@ static pwy_status read_param(const struct pw_param *p, struct pw_moments *of, co
                              const char *path, bool begun)
 {
     const struct pw_tensor *m, *v, *experts = NULL;
-    size_t piece = (size_t)of->size * sizeof(real);
+    size_t piece = (size_t)of->size * sizeof(real), second = (size_t)of->second * sizeof(real);
     PW_TRY(find_tensor(tensors, "checkpoint.m/", p, &m));
     PW_TRY(find_tensor(tensors, "checkpoint.v/", p, &v));
     if (m == NULL && v == NULL && (p->slice != NULL || !begun)) return PWY_OK;
     int64_t n = m == NULL ? 0 : p->slice != NULL ? m->shape[0] : 1;
-    if (m == NULL || v == NULL || n > of->n || m->bytes != (size_t)n * piece || v->bytes != m->bytes)
+    if (m == NULL || v == NULL || n > of->n || m->bytes != (size_t)n * piece || v->bytes != (size_t)n * second)
         return bad_tensor(path, "checkpoint.m/", p);
     if (p->slice != NULL) {
         PW_TRY(find_tensor(tensors, "checkpoint.experts/", p, &experts));
@@ -259,7 +262,7 @@ static pwy_status read_param(const struct pw_param *p, struct pw_moments *of, co
         PW_TRY(pw_adamw_need(of, k));
         of->slot[k].step = pair[1];
         memcpy(of->slot[k].m, (const char *)m->data + (size_t)i * piece, piece);
-        memcpy(of->slot[k].v, (const char *)v->data + (size_t)i * piece, piece);
+        memcpy(of->slot[k].v, (const char *)v->data + (size_t)i * second, second);
     }
     return PWY_OK;
 }

@@ -183,7 +183,7 @@ static pwy_status look_at_all(struct pw_awake *k, struct pw_exec *x, const struc
     real *scratch;
     PW_NEED(scratch = pw_arena_take(x->arena, 2 * BLOCK, sizeof *scratch));
     for (int i = 0; i < a->n; i++)
-        for (int64_t e = 0; a->params->list[i]->slice != NULL && e < a->of[i].n; e++)
+        for (int64_t e = 0; a->params->list[i]->waker != NULL && e < a->of[i].n; e++)
             PW_TRY(look_at(k, x, &a->of[i], a->params->list[i], e, scratch));
     return PWY_OK;
 }

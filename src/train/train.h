@@ -8,7 +8,7 @@
 struct pw_train_options {               /* a recipe's `train:` */
     double minutes, epochs, lr, warmup, temperature, clip, weight_decay, dropout;
     int64_t steps, seed, threads, batch, chunk, max_bad_rows;
-    char *dtype, *checkpoint;
+    char *dtype, *checkpoint, *optimizer;
     const struct pw_node *plan, *freeze, *add;
 };
 extern const struct pw_option pw_train_table[];
@@ -51,12 +51,16 @@ int pw_mixture_draw(const struct pw_mixture *m, uint64_t seed, uint64_t draw);
 int64_t pw_mixture_row(struct pw_mixture *m, int task, uint64_t seed, int64_t rows);
 
 /* --- adamw.c --- */
-/* m, v: NULL until the first step that moves them. step: the last that they and the weights went through. */
+/* m, v: NULL until the first step that moves them. step: the last that they and the weights went through; by Adafactor
+   how many an expert went through. */
 struct pw_moment { real *m, *v; int64_t step; };
-/* Of one parameter: a slot of `size` numbers for each expert of an expert tensor, else one; n 0: it does not train. */
-struct pw_moments { struct pw_waker waker; struct pw_adamw *adamw; struct pw_moment *slot; int64_t n, size; };
+/* Of one parameter: a slot of `size` numbers for each expert of an expert tensor, else one; n 0: it does not train.
+   second: numbers of v, fewer than size where Adafactor keeps means alone. */
+struct pw_moments { struct pw_waker waker; struct pw_adamw *adamw; struct pw_moment *slot; int64_t n, size, second; };
 static inline int64_t pw_moment_slots(const struct pw_param *p) { return p->slice != NULL ? p->groups : 1; }
+/* The optimizer of a run: AdamW, or Adafactor. */
 struct pw_adamw {
+    bool adafactor;                     /* b2 and eps are its own; decay below 0: the rate squared, as PaLM's */
     double b1, b2, eps, decay, clip;
     struct pw_params *params;           /* borrowed; they outlive it */
     struct pw_moments *of; int n;       /* [n], as the parameters */
@@ -69,11 +73,20 @@ void pw_adamw_close(struct pw_adamw *a);
 pwy_status pw_adamw_need(struct pw_moments *of, int64_t k);        /* makes a slot's moments, zeros, where none are */
 int64_t pw_adamw_bytes(const struct pw_adamw *a);                  /* allocated for moments */
 /* Bytes that the last step had to move at least: weights and moments there and back, gradients once. */
-static inline double pw_adamw_traffic(const struct pw_adamw *a) { return 7.0 * (double)a->moved * sizeof(real); }
+static inline double pw_adamw_traffic(const struct pw_adamw *a)
+{
+    return (a->adafactor ? 5.0 : 7.0) * (double)a->moved * sizeof(real);
+}
 /* One update by the gradients there are. step counts from 1. Clips by the global norm of all but tables. A table's row
    that no gradient reached is left alone; an expert too, until it wakes. */
 pwy_status pw_adamw_step(struct pw_adamw *a, struct pw_exec *x, double lr, int64_t step, double *norm);
 pwy_status pw_adamw_rate(struct pw_adamw *a, int64_t step, double lr);     /* notes the rate of a step that was made */
+
+/* --- adafactor.c --- */
+int64_t pw_adafactor_size(const struct pw_param *p, int64_t size);            /* numbers of second moments for `size` */
+bool pw_adafactor_factors(const struct pw_param *p);
+/* One update of all but tables; gradients times scale. */
+pwy_status pw_adafactor_update(struct pw_adamw *a, struct pw_exec *x, double lr, double scale, int64_t step);
 
 /* --- copy.c --- */
 pwy_status pw_copy_speed(const struct pw_exec *x, double *bytes_per_second);       /* read and written, all threads */

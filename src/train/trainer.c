@@ -17,6 +17,7 @@ const struct pw_option pw_train_table[] = {
     FIELD(temperature, PW_OPT_NUMBER, .1, 1e6), FIELD(clip, PW_OPT_NUMBER, 0, 1e6),
     FIELD(weight_decay, PW_OPT_NUMBER, 0, 10), FIELD(dropout, PW_OPT_NUMBER, 0, .95),
     FIELD(max_bad_rows, PW_OPT_INT, 0, 1e15), FIELD(dtype, PW_OPT_TEXT, 0, 0), FIELD(checkpoint, PW_OPT_TEXT, 0, 0),
+    FIELD(optimizer, PW_OPT_TEXT, 0, 0),
     FIELD(plan, PW_OPT_NODE, 0, 0), FIELD(freeze, PW_OPT_NODE, 0, 0), FIELD(add, PW_OPT_NODE, 0, 0), {0}};
 
 double pw_clock(void)
@@ -41,11 +42,19 @@ static pwy_status check_options(const struct pw_node *given, struct pw_train_opt
     if (o->dtype != NULL && strcmp(o->dtype, "f32") != 0 && strcmp(o->dtype, "bf16") != 0)
         return pw_node_fail(pw_node_get(given, "dtype"), PWY_E_UNSUPPORTED,
                             "train: dtype '%s'; training is in f32 or bf16", o->dtype);
+    if (o->optimizer != NULL && strcmp(o->optimizer, "adamw") != 0 && strcmp(o->optimizer, "adafactor") != 0)
+        return pw_node_fail(pw_node_get(given, "optimizer"), PWY_E_ARGUMENT,
+                            "train: optimizer '%s'; adamw or adafactor would be right", o->optimizer);
     if (o->freeze != NULL && o->freeze->kind != PW_LIST)
         return pw_node_fail(o->freeze, PWY_E_ARGUMENT, "train: freeze is a list of parameter names");
     if (ways == 0 && o->plan == NULL) o->minutes = 5;
     if (o->chunk == 0) o->chunk = o->batch >= 64 ? 8 : (o->batch + 7) / 8;
     return PWY_OK;
+}
+
+static bool by_adafactor(const struct pw_train_options *o)
+{
+    return o->optimizer != NULL && strcmp(o->optimizer, "adafactor") == 0;
 }
 
 static pwy_status read_options(struct pwy_trainer *t, const struct pw_node *options)
@@ -56,6 +65,8 @@ static pwy_status read_options(struct pwy_trainer *t, const struct pw_node *opti
     if (options == NULL) PW_NEED(t->given = pw_node_new(PW_MAP));
     else PW_NEED(t->given = pw_node_copy(options));
     PW_TRY(pw_options_read(t->given, "train", pw_train_table, &t->o));
+    if (by_adafactor(&t->o) && pw_node_get(t->given, "lr") == NULL) t->o.lr = 1e-2;
+    if (by_adafactor(&t->o) && pw_node_get(t->given, "weight_decay") == NULL) t->o.weight_decay = -1;
     return check_options(t->given, &t->o);
 }
 
@@ -121,7 +132,8 @@ static bool trains_in_bf16(const struct pwy_trainer *t)
 
 static pwy_status make_engine(struct pwy_trainer *t)
 {
-    t->adamw = (struct pw_adamw){.b1 = .9, .b2 = .98, .eps = 1e-8, .decay = t->o.weight_decay, .clip = t->o.clip};
+    t->adamw = (struct pw_adamw){.b1 = .9, .b2 = .98, .eps = 1e-8, .decay = t->o.weight_decay, .clip = t->o.clip,
+                                  .adafactor = by_adafactor(&t->o)};
     PW_TRY(pw_params_start_training(t->model->params));
     PW_TRY(freeze(t));
     PW_TRY(pw_adamw_open(&t->adamw, t->model->params));
@@ -316,7 +328,8 @@ static pwy_status describe_run(const struct pwy_trainer *t, struct pw_node *run)
     PW_TRY(pw_node_put_number(run, "clip", t->o.clip));
     PW_TRY(pw_node_put_number(run, "dropout", t->o.dropout));
     if (trains_in_bf16(t)) PW_TRY(pw_node_put_text(run, "dtype", t->o.dtype));
-    return pw_node_put_number(run, "weight_decay", t->o.weight_decay);
+    if (by_adafactor(&t->o)) PW_TRY(pw_node_put_text(run, "optimizer", t->o.optimizer));
+    return t->o.weight_decay < 0 ? PWY_OK : pw_node_put_number(run, "weight_decay", t->o.weight_decay);
 }
 
 pwy_status pw_trainer_snapshot(struct pwy_trainer *t, pwy_model **out)
