@@ -210,6 +210,32 @@ START_TEST(adafactor_saved_and_resumed)
 }
 END_TEST
 
+START_TEST(made_again_is_the_same)
+{
+    same(trained(R_ALL, "steps: 8, batch: 16, dropout: 0.1"),
+         trained(R_ALL, "steps: 8, batch: 16, dropout: 0.1, recompute: true, threads: 2"));
+}
+END_TEST
+
+START_TEST(accumulated_on_any_threads)
+{
+    static const char run[] = "steps: 6, batch: 15, dropout: 0.1, accumulate: 4";
+    pwy_model *m = rig_model(NULL, R_ALL, NULL);
+    pwy_trainer *t = rig_trainer(m, run);
+    struct bytes straight = finish(rig_trainer(m, run));
+    for (int i = 0; i < 6; i++) {
+        if (i == 3) {
+            OK(pwy_trainer_save(t, in_folder("parts")));
+            pwy_trainer_free(t);
+            t = go_on(R_ALL, in_folder("parts"), "threads: 2, recompute: true");
+        }
+        OK(pwy_trainer_step(t, NULL, NULL));
+    }
+    same(straight, finish(t));
+    pwy_model_free(m);
+}
+END_TEST
+
 static void keep_warning(pwy_log_level level, const char *message, void *user)
 {
     if (level == PWY_LOG_WARNING && strstr(message, "lr") != NULL) snprintf(user, 200, "%s", message);
@@ -365,6 +391,8 @@ static Suite *suite(void)
     tcase_add_test(t, saved_and_resumed);
     tcase_add_test(t, saved_while_experts_sleep);
     tcase_add_test(t, adafactor_saved_and_resumed);
+    tcase_add_test(t, made_again_is_the_same);
+    tcase_add_test(t, accumulated_on_any_threads);
     tcase_add_test(t, a_run_goes_on_as_it_began);
     tcase_add_test(t, the_checkpoint_option);
     tcase_add_test(t, a_run_by_minutes_is_replayed);

@@ -134,6 +134,44 @@ START_TEST(locked_experts_stay)
 }
 END_TEST
 
+/* One step's gradient, and the loads behind it, within rounding of those of one pass; more parts than rows too. */
+static void check_accumulated(pwy_model *m, int parts)
+{
+    char options[100];
+    double loss[2];
+    snprintf(options, sizeof options, "steps: 4, batch: 16, accumulate: %d", parts);
+    pwy_trainer *whole = rig_trainer(m, "steps: 4, batch: 16"), *cut = rig_trainer(m, options);
+    OK(pwy_trainer_step(whole, &loss[0], NULL));
+    OK(pwy_trainer_step(cut, &loss[1], NULL));
+    ck_assert_double_eq_tol(loss[0], loss[1], 1e-5);
+    for (int i = 0; i < m->params->n; i++) {
+        const struct pw_param *a = whole->model->params->list[i], *b = cut->model->params->list[i];
+        double most = 1e-7;
+        for (int64_t j = 0; j < a->n; j++) most = grad_at(a, j) != NULL ? fmax(most, fabs((double)*grad_at(a, j))) : most;
+        for (int64_t j = 0; j < a->n; j++) {
+            ck_assert_msg((grad_at(a, j) == NULL) == (grad_at(b, j) == NULL), "%s", a->name);
+            if (grad_at(a, j) != NULL)
+                ck_assert_msg(fabs((double)(*grad_at(a, j) - *grad_at(b, j))) <= 2e-4 * most, "%s[%d]: %g, in parts %g, of %g",
+                              a->name, (int)j, (double)*grad_at(a, j), (double)*grad_at(b, j), most);
+        }
+    }
+    for (int l = 0; l < m->shape.layers; l++)
+        for (int e = 0; e < m->shape.experts; e++)
+            ck_assert_double_eq_tol(pw_trunk_load(whole->model->trunk, l)[e], pw_trunk_load(cut->model->trunk, l)[e], 1e-12);
+    pwy_trainer_free(whole);
+    pwy_trainer_free(cut);
+}
+
+START_TEST(parts_add_up_to_the_whole)
+{
+    pwy_model *m = rig_model(NULL, R_QUICK, "d: 16, layers: 2, heads: 2, experts: 4, hidden: 8, vocab: 300, balance: 1, zloss: 0.1");
+    check_accumulated(m, 2);
+    check_accumulated(m, 5);
+    check_accumulated(m, 40);
+    pwy_model_free(m);
+}
+END_TEST
+
 /* --- options --- */
 
 static void bad_run(pwy_model *m, const char *train, pwy_status status, const char *says)
@@ -164,6 +202,7 @@ START_TEST(bad_options)
     bad_run(m, "threads: 100000", PWY_E_ARGUMENT, "threads");
     bad_run(m, "dtype: f16", PWY_E_UNSUPPORTED, "f16");
     bad_run(m, "freeze: trunk", PWY_E_ARGUMENT, "list");
+    bad_run(m, "accumulate: 0", PWY_E_ARGUMENT, "accumulate");
     bad_run(m, "optimizer: sgd", PWY_E_ARGUMENT, "adafactor");
     bad_run(m, "freeze: [trunk.9.*]", PWY_E_NOT_FOUND, "trunk.9.*");
     bad_run(m, "temperature: 0", PWY_E_ARGUMENT, "temperature");
@@ -558,6 +597,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, freezing_any_sense_changes_the_loss, 0, 6);
     tcase_add_test(t, what_is_frozen_stays);
     tcase_add_test(t, locked_experts_stay);
+    tcase_add_test(t, parts_add_up_to_the_whole);
     add_asked(add_case(s, "what is asked and given"));
     t = add_case(s, "learning");
     tcase_add_test(t, classes_and_numbers_are_learned);

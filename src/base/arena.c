@@ -95,6 +95,11 @@ void pw_arena_release(struct pw_arena *arena, size_t mark)
         block->used = mark - block->base;
 }
 
+size_t pw_arena_size(const struct pw_arena *arena)
+{
+    return arena->n == 0 ? 0 : arena->block[arena->n - 1].base + arena->block[arena->n - 1].cap;
+}
+
 void pw_arena_reset(struct pw_arena *arena)
 {
     pw_arena_release(arena, 0);

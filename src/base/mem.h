@@ -22,6 +22,7 @@ void *pw_arena_take(struct pw_arena *arena, size_t count, size_t size);
 void *pw_arena_zero(struct pw_arena *arena, size_t count, size_t size);
 size_t pw_arena_mark(const struct pw_arena *arena);                 /* to give back in the order of a stack */
 void pw_arena_release(struct pw_arena *arena, size_t mark);
+size_t pw_arena_size(const struct pw_arena *arena);                 /* bytes held: the most that was in use at once */
 void pw_arena_reset(struct pw_arena *arena);                        /* keeps the memory for the next step */
 
 struct pw_buf { char *data; size_t len, cap; };                     /* start with {0}; end with pw_buf_free */

@@ -14,6 +14,7 @@ static const char more[] =
     "  --dtype f32 --threads 1 --steps 8 --new 128: the shape, and its defaults; --experts 0 is the dense model\n"
     "  --candidates 0: so many experts of each layer, drawn at random, are all that rows may choose; 0: all\n"
     "  --router topk|hash|task, --capacity 0, --record false: the policy; drops; whether routes are counted\n"
+    "  --recompute false: keep the inputs of the blocks alone and make the rest again on the way back\n"
     "  --json     accepted for likeness: the output is JSON anyway\n\n"
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 

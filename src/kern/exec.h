@@ -20,6 +20,11 @@ struct pw_exec {
     bool train;   /* keep what backward needs; products by `gemm`. Else by `product`, order fixed */
     bool bf16;    /* training: products marked so round their operands to bf16 and sum in floats */
     uint64_t seed, step;                /* keys of dropout and jitter; see pw_exec_rng */
+    bool recompute;                     /* training: a trunk keeps its blocks' inputs alone and makes the rest again */
+    /* training by several passes: routers' running shares are read as they are; the pass is to count for them; it is
+       made another time, so that nothing else counts or records its tokens */
+    bool hold, count, quiet;
+    double portion;                     /* of the step's rows, those of this pass: losses by the row; 0: all */
     double dropout;                     /* training: rate on the trunk's residual branches; 0: off */
     /* inference: not 0: experts are permuted by this key, none left in its place: what is routing worth? */
     int64_t shuffle;

@@ -57,7 +57,7 @@ void pw_route_losses(const struct pw_routing *j, double *load)
 {
     struct pw_routes *r = j->r;
     double squares = 0;
-    if (remembers(j->c, load) && !j->replay) move_load(j->c, r, load);
+    if (remembers(j->c, load) && !j->replay && !j->c->hold) move_load(j->c, r, load);
     r->balance_loss = 0;
     for (int s = 0, from = 0, to = 0; s < r->n_spans; s++, from = to) {
         const struct pw_span *span = &r->span[s];

@@ -14,6 +14,7 @@ struct pw_block {
     struct pw_param *bias;              /* (c->experts), PW_CONST; NULL: balance by the loss */
     int64_t *met;                       /* (c->experts) pairs since the last step; NULL: no bias */
     double *load;                       /* (router.experts); NULL: dense. Experts that grew come behind */
+    int64_t *tally;                     /* (router.experts + 1): pairs counted for a step, then all; NULL: none are */
     const int32_t *routed;              /* (c->experts): the trunk's */
     char drop_attention[32], drop_ffn[32];
 };
@@ -45,6 +46,8 @@ pwy_status pw_block_close(const struct pw_block *b, struct pw_exec *x, int rows,
 pwy_status pw_block_back(const struct pw_block *b, struct pw_exec *x, const struct pw_ragged *r,
                          struct pw_block_keep *k,
                          real *dx);
+
+void pw_block_count(const struct pw_block *b, const struct pw_routes *r);      /* trunk.c */
 
 /* ways.c: what goes run by run. second: norm2. Outputs are added to, but for the norms'. */
 pwy_status pw_way_norm(const struct pw_block *b, struct pw_exec *x, const struct pw_runs *runs, bool second,

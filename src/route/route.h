@@ -47,6 +47,10 @@ pwy_status pw_trunk_forward(struct pw_trunk *t, struct pw_exec *x, const struct 
 /* din OVERWRITTEN. Auxiliary losses are added to *aux_loss and their gradients taken along. */
 pwy_status pw_trunk_backward(struct pw_trunk *t, struct pw_exec *x, const struct pw_ragged *r,
                              const struct pw_trunk_keep *keep, const real *dout, real *din, double *aux_loss);
+/* A step of several passes: between the two calls passes with x->count are counted, the second moves the routers'
+   running shares once by all of them. Then the passes that learn go with x->hold. */
+pwy_status pw_trunk_count_begin(struct pw_trunk *t);
+void pw_trunk_count_end(struct pw_trunk *t);
 /* Decoding: n sequences, one new row each, against their caches. */
 struct pw_cache;
 /* way: the sequence's, which must outlive the cache; NULL: the trunk's own. */

@@ -32,6 +32,7 @@ struct pw_router_config {
                                            the factor C = ceil(capacity k T / n), always */
     double balance, zloss;              /* weights of the two losses; 0: off */
     bool by_bias;                       /* balanced by the segments' biases instead of the loss */
+    bool hold;                          /* the running share is read, not moved */
     double load_memory;                 /* f as a running mean over steps with this memory (.98), 0: the batch's own */
     double jitter;                      /* training: logits times U(1 - j, 1 + j); 0: off */
     uint64_t key;                       /* which router of the model this is: its own jitter and permutation */

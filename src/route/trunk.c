@@ -11,6 +11,7 @@ struct pw_trunk_keep {
     struct pw_runs runs;
     const real *last;                   /* (T, d): what the last norm reads */
     real *rstd;                         /* (T) */
+    bool lean;                          /* of the blocks only `in` was kept */
 };
 
 /* --- shape --- */
@@ -193,6 +194,7 @@ pwy_status pw_trunk_new(const struct pw_trunk_config *c, struct pw_params *param
 void pw_trunk_free(struct pw_trunk *t)
 {
     if (t == NULL) return;
+    pw_trunk_count_end(t);
     for (int i = 0; t->block != NULL && i < t->config.layers; i++) {
         free(t->block[i].load);
         free(t->block[i].met);
@@ -293,6 +295,39 @@ pwy_status pw_trunk_step(struct pw_trunk *t, struct pw_pathway *way)
     return PWY_OK;
 }
 
+/* --- a step of several passes --- */
+
+pwy_status pw_trunk_count_begin(struct pw_trunk *t)
+{
+    pw_trunk_count_end(t);
+    for (int i = 0; i < t->config.layers; i++) {
+        struct pw_block *b = &t->block[i];
+        if (b->load != NULL && b->router.load_memory > 0)
+            PW_NEED(b->tally = pw_calloc((size_t)b->router.experts + 1, sizeof *b->tally));
+    }
+    return PWY_OK;
+}
+
+/* The last number is the count of all. */
+void pw_block_count(const struct pw_block *b, const struct pw_routes *r)
+{
+    if (b->tally == NULL) return;
+    b->tally[b->router.experts] += r->n_pairs;
+    for (int i = 0; i < r->n_present; i++) b->tally[r->present[i]] += r->chosen[r->present[i]];
+}
+
+void pw_trunk_count_end(struct pw_trunk *t)
+{
+    for (int i = 0; t->block != NULL && i < t->config.layers; i++) {
+        struct pw_block *b = &t->block[i];
+        double keep = b->router.load_memory, all = b->tally == NULL ? 0 : (double)b->tally[b->router.experts];
+        for (int e = 0; all > 0 && e < b->router.experts; e++)
+            b->load[e] = keep * b->load[e] + (1 - keep) * ((double)b->tally[e] / all);
+        free(b->tally);
+        b->tally = NULL;
+    }
+}
+
 /* --- a pass --- */
 
 pwy_status pw_trunk_last_norm(const struct pw_trunk *t, struct pw_exec *x, const struct pw_runs *runs, const real *in,
@@ -327,8 +362,58 @@ static pwy_status run_block(const struct pw_block *b, struct pw_exec *x, const s
     PW_TRY(pw_block_open(b, x, rows, k));
     PW_TRY(pw_attention(x, &b->attention, r, k->qkv, k->att, k->back ? &k->attention : NULL));
     PW_TRY(pw_block_close(b, x, rows, k));
-    if (x->record == NULL || k->routes == NULL) return PWY_OK;
+    if (x->record == NULL || x->quiet || k->routes == NULL) return PWY_OK;
     return pw_record_add(x->record, x, b->layer, k->routes, r);
+}
+
+/* --- keeping the blocks' inputs alone --- */
+
+/* All that a block made is given back, but for what the next one reads. */
+static pwy_status forward_lean(struct pw_trunk *t, struct pw_exec *x, const struct pw_ragged *r,
+                               struct pw_trunk_keep *all)
+{
+    int rows = r->off[r->n_seq];
+    for (int i = 0; i < t->config.layers; i++) {
+        struct pw_block_keep k = {.runs = &all->runs, .in = all->last};
+        real *next;
+        PW_NEED(next = pw_take_rows(x, rows, t->config.d));
+        size_t mark = pw_arena_mark(x->arena);
+        PW_TRY(pw_block_buffers(&t->block[i], x, rows, true, &k));
+        PW_TRY(run_block(&t->block[i], x, r, &k));
+        pw_copy_rows(x, (int64_t)rows * t->config.d, k.next, next);
+        pw_arena_release(x->arena, mark);
+        all->block[i].in = all->last;
+        all->last = next;
+    }
+    return PWY_OK;
+}
+
+/* A block's pass once more: by the running shares as they are now, and counted no second time. */
+static pwy_status again(const struct pw_block *b, struct pw_exec *x, const struct pw_ragged *r,
+                        const struct pw_trunk_keep *all, struct pw_block_keep *k)
+{
+    bool hold = x->hold, count = x->count, quiet = x->quiet;
+    *k = (struct pw_block_keep){.runs = &all->runs, .in = all->block[b->layer].in};
+    x->hold = x->quiet = true;
+    x->count = false;
+    pwy_status status = pw_block_buffers(b, x, r->off[r->n_seq], true, k);
+    if (status == PWY_OK) status = run_block(b, x, r, k);
+    x->hold = hold;
+    x->count = count;
+    x->quiet = quiet;
+    return status;
+}
+
+static pwy_status back_again(const struct pw_block *b, struct pw_exec *x, const struct pw_ragged *r,
+                             const struct pw_trunk_keep *all, real *dx, double *aux_loss)
+{
+    size_t mark = pw_arena_mark(x->arena);
+    struct pw_block_keep k;
+    PW_TRY(again(b, x, r, all, &k));
+    PW_TRY(pw_block_back(b, x, r, &k, dx));
+    if (k.routes != NULL) *aux_loss += k.routes->balance_loss + k.routes->z_loss;
+    pw_arena_release(x->arena, mark);
+    return PWY_OK;
 }
 
 /* At inference one set of buffers serves all blocks, and the rows are moved on in place. */
@@ -374,7 +459,9 @@ pwy_status pw_trunk_forward(struct pw_trunk *t, struct pw_exec *x, const struct 
     PW_TRY(keep_new(t, x, rows, &all));
     PW_TRY(pw_runs_make(x, &t->config, r, in, &all->runs));
     all->last = in;
-    for (int i = 0; i < t->config.layers; i++) {
+    all->lean = x->recompute && x->tape == NULL;     /* a tape goes forward alone */
+    if (all->lean) PW_TRY(forward_lean(t, x, r, all));
+    for (int i = 0; i < t->config.layers && !all->lean; i++) {
         struct pw_block_keep *k = &all->block[i];
         PW_TRY(pw_block_buffers(&t->block[i], x, rows, true, k));
         k->in = all->last;
@@ -396,6 +483,10 @@ pwy_status pw_trunk_backward(struct pw_trunk *t, struct pw_exec *x, const struct
     pw_zero_rows(x, (int64_t)rows * d, din);
     PW_TRY(last_norm_back(t, x, keep, dout, din));
     for (int i = t->config.layers - 1; i >= 0; i--) {
+        if (keep->lean) {
+            PW_TRY(back_again(&t->block[i], x, r, keep, din, aux_loss));
+            continue;
+        }
         const struct pw_routes *routes = keep->block[i].routes;
         PW_TRY(pw_block_back(&t->block[i], x, r, &keep->block[i], din));
         if (routes != NULL) *aux_loss += routes->balance_loss + routes->z_loss;

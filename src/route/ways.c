@@ -82,14 +82,21 @@ pwy_status pw_way_route(const struct pw_block *b, struct pw_exec *x, struct pw_b
     size_t at = 0;
     PW_NEED(segment = pw_arena_take(x->arena, (size_t)runs->n + 1, sizeof *segment));
     PW_NEED(list = pw_arena_take(x->arena, (size_t)runs->n + 1, sizeof *list));
-    for (int i = 0; i < runs->n; i++) segment[i] = segment_of(b, runs, &runs->list[i]);
+    for (int i = 0; i < runs->n; i++) {
+        segment[i] = segment_of(b, runs, &runs->list[i]);
+        if (x->quiet) segment[i].met = NULL;
+    }
     PW_NEED(logits = pw_take_rows(x, pw_route_size(&b->router, runs->n, segment), 1));
     for (int i = 0; scores && i < runs->n; i++) {
         list[i] = logits_of(b, &runs->list[i], k, logits + at);
         at += (size_t)scored(&runs->list[i]) * (size_t)segment[i].n;
     }
     PW_TRY(pw_products(x, list, scores ? runs->n : 0));
-    return pw_route(x, &b->router, runs->n, segment, logits, b->load, &k->routes);
+    struct pw_router_config c = b->router;
+    c.hold = x->hold;
+    PW_TRY(pw_route(x, &c, runs->n, segment, logits, b->load, &k->routes));
+    if (x->count) pw_block_count(b, k->routes);
+    return PWY_OK;
 }
 
 pwy_status pw_way_route_back(const struct pw_block *b, struct pw_exec *x, struct pw_block_keep *k, const real *dgate,
@@ -102,7 +109,7 @@ pwy_status pw_way_route_back(const struct pw_block *b, struct pw_exec *x, struct
     if (b->router.policy == PW_HASH) return PWY_OK;
     for (int i = 0; i < r->n_spans; i++) size += (size_t)scored(&k->runs->list[i]) * (size_t)r->span[i].n;
     PW_NEED(dlogits = pw_take_rows(x, (int64_t)size, 1));
-    PW_TRY(pw_route_back(x, &b->router, r, b->load, dgate, 1, dlogits));
+    PW_TRY(pw_route_back(x, &b->router, r, b->load, dgate, (real)(x->portion > 0 ? x->portion : 1), dlogits));
     for (int i = 0; i < k->runs->n; i++) {
         const struct pw_run *run = &k->runs->list[i];
         real *into = run->dhead != NULL ? run->dhead : dn + (size_t)run->first * (size_t)d;

@@ -13,7 +13,7 @@
 enum { WARM = 2, PROMPT = 16, CLASSES = 4, DECODES = 5 };
 
 struct bench_options { int64_t d, layers, heads, hidden, experts, topk, seq, batch, vocab, threads, steps, new_tokens;
-    int64_t candidates, router; double capacity; bool record;
+    int64_t candidates, router; double capacity; bool record, recompute;
     char *dtype; };
 
 #define FIELD(name, min, max) {#name, PW_OPT_INT, offsetof(struct bench_options, name), min, max}
@@ -25,10 +25,12 @@ static const struct pw_option bench_table[] = {
     {"router", PW_OPT_WORD, offsetof(struct bench_options, router), 0, 0, pw_router_all_words},
     {"capacity", PW_OPT_NUMBER, offsetof(struct bench_options, capacity), 0, 1e6},
     {"record", PW_OPT_FLAG, offsetof(struct bench_options, record), 0, 0},
+    {"recompute", PW_OPT_FLAG, offsetof(struct bench_options, recompute), 0, 0},
     {"new", PW_OPT_INT, offsetof(struct bench_options, new_tokens), 1, 1 << 20},
     {"dtype", PW_OPT_TEXT, offsetof(struct bench_options, dtype), 0, 0}, {0}};
 
 struct bench {
+    double memory_ms; long faults[2];   /* faults: of pages, in the steps that were timed: from memory, from disk */
     const char *what; struct bench_options o;
     struct pw_params *params; struct pw_trunk *trunk; struct pw_param *embed; struct pw_packed vocab;
     enum pw_form store;
@@ -36,8 +38,7 @@ struct bench {
     struct pw_adamw adamw; struct pw_pool *pool; struct pw_exec x; struct pw_gemm_trace *trace;
     int rows; int32_t *off, *prefix, *id, *target;
     real *weight; double *loss;
-    double ms, tokens, bound_ms, blas_ms, memory_ms, last_loss;
-    long faults[2];                     /* page faults of the steps that were timed: from memory, from disk */
+    double ms, tokens, bound_ms, blas_ms, last_loss;
 };
 
 /* --- setting up --- */
@@ -150,6 +151,7 @@ static pwy_status make_engine(struct bench *b, pwy_context *ctx)
     PW_TRY(make_ids(b));
     if (b->o.threads > 1) PW_TRY(pw_pool_new((int)b->o.threads, &b->pool));
     b->x = (struct pw_exec){.kern = ctx->kern, .pool = b->pool, .train = train, .seed = 1, .record = b->x.record,
+                            .recompute = b->o.recompute,
                             .bf16 = train && strcmp(dtype_of(&b->o), "bf16") == 0};
     if (b->x.bf16) pw_kern_use_bf16(b->x.kern);
     PW_NEED(b->x.arena = pw_arena_new());
@@ -386,6 +388,17 @@ static int64_t count_params(const struct bench *b)
     return n;
 }
 
+static pwy_status report_memory(const struct bench *b, struct pw_buf *out)
+{
+    struct pw_params_bytes bytes = pw_params_bytes(b->params);
+    PW_TRY(pw_buf_printf(out, ", \"weight_bytes\": %lld, \"gradient_bytes\": %lld, \"moment_bytes\": %lld, "
+                         "\"activation_bytes\": %zu", (long long)bytes.weights, (long long)bytes.gradients,
+                         (long long)pw_adamw_bytes(&b->adamw), pw_arena_size(b->x.arena)));
+    if (!b->x.train) return PWY_OK;
+    return pw_buf_printf(out, ", \"memory_bound_ms\": %.3f, \"minor_faults\": %ld, \"major_faults\": %ld",
+                         b->memory_ms, b->faults[0], b->faults[1]);
+}
+
 static pwy_status report(const struct bench *b, struct pw_buf *out)
 {
     PW_TRY(pw_buf_printf(out, "{\"bench\": \"%s\"", b->what));
@@ -397,14 +410,10 @@ static pwy_status report(const struct bench *b, struct pw_buf *out)
                          b->x.kern->name, (long long)count_params(b)));
     if (b->x.bf16) PW_TRY(pw_buf_printf(out, ", \"bf16_by\": \"%s\"", pw_kern_bf16_by(b->x.kern)));
     PW_TRY(pw_buf_printf(out, ", \"ms\": %.3f, \"tok_s\": %.1f", b->ms, 1e3 * b->tokens / b->ms));
-    struct pw_params_bytes bytes = pw_params_bytes(b->params);
     if (b->x.train)
-        PW_TRY(pw_buf_printf(out, ", \"gemm_bound_ms\": %.3f, \"gemm_blas_ms\": %.3f, \"memory_bound_ms\": %.3f, "
-                             "\"loss\": %.4f", b->bound_ms, b->blas_ms, b->memory_ms, b->last_loss));
-    PW_TRY(pw_buf_printf(out, ", \"weight_bytes\": %lld, \"gradient_bytes\": %lld, \"moment_bytes\": %lld",
-                         (long long)bytes.weights, (long long)bytes.gradients, (long long)pw_adamw_bytes(&b->adamw)));
-    if (b->x.train)
-        PW_TRY(pw_buf_printf(out, ", \"minor_faults\": %ld, \"major_faults\": %ld", b->faults[0], b->faults[1]));
+        PW_TRY(pw_buf_printf(out, ", \"gemm_bound_ms\": %.3f, \"gemm_blas_ms\": %.3f, \"loss\": %.4f", b->bound_ms,
+                             b->blas_ms, b->last_loss));
+    PW_TRY(report_memory(b, out));
     return pw_buf_printf(out, "}");
 }
 

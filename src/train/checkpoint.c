@@ -294,7 +294,7 @@ static pwy_status read_moments(struct pwy_trainer *t, const struct pw_tensors *t
 /* What may change in a run that goes on: none of it is in the model, but how long a run by minutes is. */
 static bool may_change(const struct pw_node *saved, const char *key)
 {
-    static const char *const allowed[] = {"threads", "checkpoint", "max_bad_rows"};
+    static const char *const allowed[] = {"threads", "checkpoint", "max_bad_rows", "recompute"};
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
         if (strcmp(key, allowed[i]) == 0) return true;
     return strcmp(key, "minutes") == 0 && pw_node_get(saved, "steps") == NULL && pw_node_get(saved, "epochs") == NULL;

@@ -1,4 +1,4 @@
-pathways_sources += src/train/train.h src/train/schedule.c src/train/mixture.c src/train/adamw.c src/train/sleep.c src/train/adafactor.c src/train/copy.c src/train/step.c \
+pathways_sources += src/train/train.h src/train/schedule.c src/train/mixture.c src/train/adamw.c src/train/step.c \
 	src/train/trainer.c src/train/choose.c src/train/checkpoint.c src/train/bench.h src/train/bench.c
 check_PROGRAMS += tests/test_train tests/test_runs tests/test_bf16
 tests_test_bf16_SOURCES = tests/test_bf16.c tests/train_rig.h tests/model_rig.h
@@ -8,6 +8,8 @@ tests_test_runs_SOURCES = tests/test_runs.c tests/train_rig.h tests/model_rig.h
 pathways_sources += src/train/use.h src/train/use.c src/train/add.h src/train/add.c src/train/probe.h src/train/probe.c
 check_PROGRAMS += tests/test_seal
 tests_test_seal_SOURCES = tests/test_seal.c tests/train_rig.h tests/model_rig.h
+# Optimizers.
+pathways_sources += src/train/sleep.c src/train/adafactor.c src/train/copy.c
 check_PROGRAMS += tests/test_optimizer
 tests_test_optimizer_SOURCES = tests/test_optimizer.c tests/param_rig.h
 EXTRA_DIST += tests/golden/optimizer.py tests/golden/optimizer.json

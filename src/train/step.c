@@ -90,14 +90,14 @@ static pwy_status make_batch(struct pwy_trainer *t, struct pw_batch *b)
 
 /* --- running scores --- */
 
-static pwy_status score_item(struct pwy_trainer *t, const struct pw_group *g, int i, real *scores)
+static pwy_status score_item(struct pwy_trainer *t, const struct pw_group *g, int i, int first, real *scores)
 {
     const struct pwy_task *task = g->net->task;
     struct pw_task_run *run = &t->run[task->index];
     if (run->metric == NULL) PW_TRY(pw_metric_new(task, &run->metric));
     if (g->net->writes) {
         const struct pw_item *item = g->item[i];
-        pw_metric_add_text(run->metric, t->trunk_loss[g->index[i]] * item->n_ids, item->text_bytes, NULL);
+        pw_metric_add_text(run->metric, t->trunk_loss[first + g->index[i]] * item->n_ids, item->text_bytes, NULL);
     } else {
         pw_group_fuse(g, i, g->net->wide ? .5 : 0, .5, scores);
         if (task->head->kind == PWY_CLASSIFY) pw_group_fuse(g, i, 1, 1, scores);
@@ -112,12 +112,13 @@ static pwy_status score_item(struct pwy_trainer *t, const struct pw_group *g, in
     return PWY_OK;
 }
 
-static pwy_status keep_scores(struct pwy_trainer *t, const struct pw_pass *p)
+/* first: where the pass's items stand among the step's. */
+static pwy_status keep_scores(struct pwy_trainer *t, const struct pw_pass *p, int first)
 {
     for (int g = 0; g < p->n_groups; g++) {
         real *scores;
         PW_NEED(scores = pw_arena_take(t->x.arena, (size_t)p->group[g].net->outputs + 1, sizeof(real)));
-        for (int i = 0; i < p->group[g].n; i++) PW_TRY(score_item(t, &p->group[g], i, scores));
+        for (int i = 0; i < p->group[g].n; i++) PW_TRY(score_item(t, &p->group[g], i, first, scores));
     }
     return PWY_OK;
 }
@@ -131,23 +132,95 @@ static double mean_loss(const struct pwy_trainer *t, int n)
 
 /* --- the step --- */
 
-static pwy_status pass_and_update(struct pwy_trainer *t, struct pw_batch *b, double *loss)
+/* Micro-batch k: its share of the step's items, and of their rows. Its passes draw their own dropout. */
+static pwy_status part_open(struct pwy_trainer *t, const struct pw_batch *whole, int k, struct pw_batch *part, int *first)
+{
+    int n = (int)t->o.accumulate;
+    *first = (int)((int64_t)whole->n * k / n);
+    *part = (struct pw_batch){.item = whole->item + *first, .n = (int)((int64_t)whole->n * (k + 1) / n) - *first};
+    PW_TRY(pw_batch_layout(part, t->x.arena));
+    t->x.portion = (double)part->rows / (double)whole->rows;
+    t->x.step = (uint64_t)t->schedule.step * (uint64_t)n + (uint64_t)k;
+    return PWY_OK;
+}
+
+static pwy_status learn_part(struct pwy_trainer *t, const struct pw_batch *whole, int k)
+{
+    size_t mark = pw_arena_mark(t->x.arena);
+    struct pw_batch part;
+    struct pw_pass p;
+    int first;
+    PW_TRY(part_open(t, whole, k, &part, &first));
+    if (part.n > 0) {
+        PW_TRY(pw_pass_forward(&p, t->model, &t->x, &part));
+        PW_TRY(pw_pass_backward(&p, t->weight + first, t->trunk_loss + first, t->wide_loss + first));
+        PW_TRY(keep_scores(t, &p, first));
+    }
+    pw_arena_release(t->x.arena, mark);
+    return PWY_OK;
+}
+
+static pwy_status count_part(struct pwy_trainer *t, const struct pw_batch *whole, int k)
+{
+    size_t mark = pw_arena_mark(t->x.arena);
+    struct pw_batch part;
+    struct pw_pass p;
+    int first;
+    PW_TRY(part_open(t, whole, k, &part, &first));
+    if (part.n > 0) PW_TRY(pw_pass_forward(&p, t->model, &t->x, &part));
+    pw_arena_release(t->x.arena, mark);
+    return PWY_OK;
+}
+
+/* What the balance loss is to even out is the load of the whole step, so the routers are asked for it before the first
+   micro-batch learns. */
+static pwy_status count_loads(struct pwy_trainer *t, const struct pw_batch *whole)
+{
+    pwy_status status = pw_trunk_count_begin(t->model->trunk);
+    t->x.count = t->x.quiet = true;
+    for (int k = 0; status == PWY_OK && k < t->o.accumulate; k++) status = count_part(t, whole, k);
+    t->x.count = t->x.quiet = false;
+    pw_trunk_count_end(t->model->trunk);
+    return status;
+}
+
+static pwy_status accumulate(struct pwy_trainer *t, const struct pw_batch *whole)
+{
+    struct pw_trunk *trunk = t->model->trunk;
+    const struct pw_router_config *router = &pw_trunk_config(trunk)->router;
+    bool before = router->balance > 0 && !router->by_bias && t->x.tape == NULL;
+    t->x.hold = true;
+    pwy_status status = before ? count_loads(t, whole) : pw_trunk_count_begin(trunk);
+    t->x.count = !before;
+    for (int k = 0; status == PWY_OK && k < t->o.accumulate; k++) status = learn_part(t, whole, k);
+    t->x.count = t->x.hold = false;
+    t->x.portion = 0;
+    pw_trunk_count_end(trunk);
+    return status;
+}
+
+static pwy_status learn_whole(struct pwy_trainer *t, const struct pw_batch *b)
 {
     struct pw_pass p;
+    PW_TRY(pw_pass_forward(&p, t->model, &t->x, b));
+    PW_TRY(pw_pass_backward(&p, t->weight, t->trunk_loss, t->wide_loss));
+    return keep_scores(t, &p, 0);
+}
+
+static pwy_status pass_and_update(struct pwy_trainer *t, struct pw_batch *b, double *loss)
+{
     double norm;
     for (int i = 0; i < b->n; i++) t->weight[i] = (real)1 / (real)b->n;
     pw_params_zero_grad(t->model->params);
-    PW_TRY(pw_pass_forward(&p, t->model, &t->x, b));
-    PW_TRY(pw_pass_backward(&p, t->weight, t->trunk_loss, t->wide_loss));
+    PW_TRY(t->o.accumulate > 1 ? accumulate(t, b) : learn_whole(t, b));
     PW_TRY(pw_adamw_step(&t->adamw, &t->x, t->o.lr * pw_schedule_rate(&t->schedule, t->o.warmup),
                          t->schedule.step + 1, &norm));
     for (int i = 0; i < b->n; i++) PW_TRY(pw_trunk_step(t->model->trunk, b->item[i].net->way));
     *loss = mean_loss(t, b->n);
-    if (!isfinite(*loss) || !isfinite(norm))
-        return pw_fail(PWY_E_STATE,
-                       "step %lld: the loss or its gradient is not finite; a smaller lr than %g would be right",
-                       (long long)t->schedule.step, t->o.lr);
-    return keep_scores(t, &p);
+    if (isfinite(*loss) && isfinite(norm)) return PWY_OK;
+    return pw_fail(PWY_E_STATE,
+                   "step %lld: the loss or its gradient is not finite; a smaller lr than %g would be right",
+                   (long long)t->schedule.step, t->o.lr);
 }
 
 pwy_status pw_trainer_step(struct pwy_trainer *t, double *loss)

@@ -7,7 +7,8 @@
 
 struct pw_train_options {               /* a recipe's `train:` */
     double minutes, epochs, lr, warmup, temperature, clip, weight_decay, dropout;
-    int64_t steps, seed, threads, batch, chunk, max_bad_rows;
+    int64_t steps, seed, threads, batch, chunk, max_bad_rows, accumulate;
+    bool recompute;
     char *dtype, *checkpoint, *optimizer;
     const struct pw_node *plan, *freeze, *add;
 };

@@ -17,7 +17,7 @@ const struct pw_option pw_train_table[] = {
     FIELD(temperature, PW_OPT_NUMBER, .1, 1e6), FIELD(clip, PW_OPT_NUMBER, 0, 1e6),
     FIELD(weight_decay, PW_OPT_NUMBER, 0, 10), FIELD(dropout, PW_OPT_NUMBER, 0, .95),
     FIELD(max_bad_rows, PW_OPT_INT, 0, 1e15), FIELD(dtype, PW_OPT_TEXT, 0, 0), FIELD(checkpoint, PW_OPT_TEXT, 0, 0),
-    FIELD(optimizer, PW_OPT_TEXT, 0, 0),
+    FIELD(optimizer, PW_OPT_TEXT, 0, 0), FIELD(accumulate, PW_OPT_INT, 1, 65536), FIELD(recompute, PW_OPT_FLAG, 0, 0),
     FIELD(plan, PW_OPT_NODE, 0, 0), FIELD(freeze, PW_OPT_NODE, 0, 0), FIELD(add, PW_OPT_NODE, 0, 0), {0}};
 
 double pw_clock(void)
@@ -60,7 +60,7 @@ static bool by_adafactor(const struct pw_train_options *o)
 static pwy_status read_options(struct pwy_trainer *t, const struct pw_node *options)
 {
     t->o = (struct pw_train_options){.seed = 1, .threads = t->model->ctx->threads, .batch = 64, .lr = 2e-3,
-                                     .warmup = .05,
+                                     .warmup = .05, .accumulate = 1,
                                      .temperature = 2, .clip = 1, .weight_decay = .05, .max_bad_rows = 100};
     if (options == NULL) PW_NEED(t->given = pw_node_new(PW_MAP));
     else PW_NEED(t->given = pw_node_copy(options));
@@ -140,7 +140,7 @@ static pwy_status make_engine(struct pwy_trainer *t)
     if (t->o.threads > 1) PW_TRY(pw_pool_new((int)t->o.threads, &t->pool));
     PW_TRY(pw_encoder_open(&t->encoder, t->pool));
     t->x = (struct pw_exec){.kern = t->model->ctx->kern, .pool = t->pool, .train = true, .seed = (uint64_t)t->o.seed,
-                            .dropout = t->o.dropout};
+                            .dropout = t->o.dropout, .recompute = t->o.recompute};
     PW_NEED(t->x.arena = pw_arena_new());
     t->x.bf16 = trains_in_bf16(t);
     if (!t->x.bf16) return PWY_OK;
@@ -328,6 +328,7 @@ static pwy_status describe_run(const struct pwy_trainer *t, struct pw_node *run)
     PW_TRY(pw_node_put_number(run, "clip", t->o.clip));
     PW_TRY(pw_node_put_number(run, "dropout", t->o.dropout));
     if (trains_in_bf16(t)) PW_TRY(pw_node_put_text(run, "dtype", t->o.dtype));
+    if (t->o.accumulate > 1) PW_TRY(pw_node_put_int(run, "accumulate", t->o.accumulate));
     if (by_adafactor(&t->o)) PW_TRY(pw_node_put_text(run, "optimizer", t->o.optimizer));
     return t->o.weight_decay < 0 ? PWY_OK : pw_node_put_number(run, "weight_decay", t->o.weight_decay);
 }
