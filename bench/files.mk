@@ -11,3 +11,4 @@ EXTRA_PROGRAMS += bench/which
 bench_which_SOURCES = bench/which.c
 bench_which_LDADD = libpathways-media-internal.la libpathways-internal.la
 endif
+EXTRA_DIST += bench/bf16.sh bench/torch.py

@@ -52,7 +52,7 @@ static const struct pw_kern *by_name(const char *name)
 /* Whether some build has kernels of that name: then it is the processor that cannot, not the name that is wrong. */
 static bool known(const char *name)
 {
-    static const char *const names[] = { "reference", "blas", "avx2", "avx512", NULL };
+    static const char *const names[] = { "reference", "blas", "avx2", "avx512", "avx512bf16", "amx", NULL };
     int i = 0;
     while (names[i] != NULL && strcmp(names[i], name) != 0)
         i++;

@@ -92,9 +92,8 @@ static pwy_status scratch_make(const struct pw_gemm_trace *trace, struct scratch
         scratch_free(&s);
         return PWY_E_NOMEM;
     }
-    struct pw_rng rng = pw_rng_at(0, 0, 0);
     for (size_t i = 0; i < len; i++)
-        s.data[i] = (real)((pw_rng_u32(&rng) >> 8) * 0x1p-24 - 0.5);
+        s.data[i] = (real)((uint32_t)i * 2654435761u >> 8) * (real)0x1p-24 - (real).5;
     *out = s;
     return PWY_OK;
 }
