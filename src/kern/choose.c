@@ -67,7 +67,8 @@ static pwy_status fail_name(const char *name, const char *where)
         snprintf(names + len, sizeof names - len, "%s%s", len > 0 ? ", " : "", (*all)->name);
     }
     return pw_fail(known(name) ? PWY_E_UNSUPPORTED : PWY_E_ARGUMENT,
-                   "%s '%s': no such kernels here; this build and processor have %s", where, name, names);
+                   "%s '%s': no such kernels here; this build and processor have %s, and onednn where its module is "
+                   "installed", where, name, names);
 }
 
 #ifdef PATHWAYS_DOUBLE
