@@ -29,9 +29,9 @@ typedef void (*pwy_log_fn)(pwy_log_level level, const char *message, void *user)
 typedef pwy_status (*pwy_decoder_fn)(const char *name, const void *data, int64_t len, pwy_example *example,
                                      const char *part, void *user);
 
-/** A context. Options: `kernels` (text: reference, blas, avx2 or avx512, as this build and processor have them; default
- *  the environment's PATHWAYS_KERNELS, else the best here; one that this processor lacks: PWY_E_UNSUPPORTED, another
- *  name: PWY_E_ARGUMENT; both list them), `threads`
+/** A context. Options: `kernels` (text: reference, blas, avx2, avx512, avx512bf16, amx or onednn, as this build and
+ *  processor have them; default the environment's PATHWAYS_KERNELS, else the best here; one that this processor lacks,
+ *  or onednn without its module: PWY_E_UNSUPPORTED, another name: PWY_E_ARGUMENT; both list them), `threads`
  *  (1 .. 1024, default 1; for trainers that do not say their own). NULL: defaults. Every constructor that takes a
  *  context takes NULL for a private default one. @since 0.1 */
 PWY_API pwy_status pwy_context_new(const pwy_options *options, pwy_context **out);
