@@ -164,11 +164,13 @@ def write_reach(target, paths):
     print("|---|---|---|---|---|---|---|")
     for name, runs in by_model.items():
         runs.sort(key=lambda run: run["tokens"])
-        need = [between(runs, aim["held"], what) for what in ("flops", "tokens", "cpu")]
+        need, least = [between(runs, aim["held"], what) for what in ("flops", "tokens", "cpu")], ""
+        if None in need and runs[0]["held"] <= aim["held"]:
+            need, least = [runs[0][what] for what in ("flops", "tokens", "cpu")], "at most "
         if None in need:
             print(f"| {name} | not within the lengths run: {runs[-1]['held']:.4f} at best | | | | | |")
             continue
-        print(f"| {name} | {need[0]:.3g} | {need[1] / 1e6:.2f} M | {need[2]:.0f} | {need[0] / aim['flops']:.3f} | "
+        print(f"| {name} | {least}{need[0]:.3g} | {need[1] / 1e6:.2f} M | {need[2]:.0f} | {need[0] / aim['flops']:.3f} | "
               f"{need[1] / aim['tokens']:.3f} | {need[2] / aim['cpu']:.3f} |")
 
 
