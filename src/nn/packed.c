@@ -18,8 +18,8 @@ static struct pw_pack_shape shape_of(const struct pw_param *p)
     return (struct pw_pack_shape){ many ? p->shape[0] : 1, p->shape[many], p->shape[many + 1] };
 }
 
-/* Large pages where the system has them: one token's weights lie in a thousand small ones. Free with free(). */
-static void *take_pages(size_t size)
+/* One token's weights lie in a thousand pages of the usual size. */
+void *pw_take_pages(size_t size)
 {
     if (size < 2 * HUGE || size > SIZE_MAX - HUGE)
         return pw_calloc(size + 1, 1);
@@ -35,7 +35,7 @@ static void *take_pages(size_t size)
 
 static pwy_status take_packed(enum pw_form store, int64_t groups, int64_t k, int64_t n, struct pw_packed *out)
 {
-    struct pw_packed made = { .store = store, .own = take_pages((size_t)(groups * pw_packed_size(store, k, n))) };
+    struct pw_packed made = { .store = store, .own = pw_take_pages((size_t)(groups * pw_packed_size(store, k, n))) };
     PW_NEED(made.own);
     made.at = made.own;
     if (store == PW_AS_I8)

@@ -110,6 +110,8 @@ static inline struct pw_weights pw_packed_weights(const struct pw_packed *p)    
 {
     return (struct pw_weights){ p->store, p->at, p->scale };
 }
+/* Large pages where the system has them; free with free(). */
+void *pw_take_pages(size_t size);
 void pw_packed_free(struct pw_packed *packed);
 /* Packs the weights of a matrix (k, n), or of matrices (group, k, n), and lets go of them as they were. */
 pwy_status pw_param_pack(struct pw_param *p, enum pw_form store);

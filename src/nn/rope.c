@@ -4,13 +4,23 @@
 
 enum { LANES = 8 };
 
+/* Rows first .. end-1 of the tables; the powers, which cost most, once for all of them. */
+static void fill_rows(const struct pw_attention *a, int first, int end, real *cos_row, real *sin_row)
+{
+    int half = a->hd / 2;
+    for (int i = 0; i < half; i++) {
+        double rate = pow(a->rope_base, -2. * i / a->hd);
+        for (int position = first; position < end; position++) {
+            size_t at = (size_t)(position - first) * half + i;
+            cos_row[at] = (real)cos(position * rate);
+            sin_row[at] = (real)sin(position * rate);
+        }
+    }
+}
+
 void pw_rope_angles(const struct pw_attention *a, int position, real *cos_row, real *sin_row)
 {
-    for (int i = 0; i < a->hd / 2; i++) {
-        double angle = position * pow(a->rope_base, -2. * i / a->hd);
-        cos_row[i] = (real)cos(angle);
-        sin_row[i] = (real)sin(angle);
-    }
+    fill_rows(a, position, position + 1, cos_row, sin_row);
 }
 
 struct tables { const struct pw_attention *a; int n; real *cos, *sin; };
@@ -21,8 +31,7 @@ static void fill_block(void *arg, int block, int worker)
     int half = t->a->hd / 2;
     struct pw_span span = pw_block_span(t->n, 16 * half, block);
     (void)worker;
-    for (int i = span.first; i < span.end; i++)
-        pw_rope_angles(t->a, i, t->cos + (size_t)i * half, t->sin + (size_t)i * half);
+    fill_rows(t->a, span.first, span.end, t->cos + (size_t)span.first * half, t->sin + (size_t)span.first * half);
 }
 
 pwy_status pw_rope_tables(struct pw_exec *x, const struct pw_attention *a, int n, struct pw_rope *out)

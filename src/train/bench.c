@@ -38,6 +38,7 @@ struct bench {
     struct pw_adamw adamw; struct pw_pool *pool; struct pw_exec x; struct pw_gemm_trace *trace;
     int rows; int32_t *off, *prefix, *id, *target;
     real *weight; double *loss;
+    double read_gb_s, token_bytes;       /* decode: measured, and of weights that a token reads */
     double ms, tokens, bound_ms, blas_ms, last_loss;
 };
 
@@ -356,16 +357,30 @@ static pwy_status decode(struct bench *b, struct pw_cache *cache, double *second
     return PWY_OK;
 }
 
+/* Decoding and reading in turn, so that both see the same machine. */
+static pwy_status run_decode(struct bench *b, struct pw_cache *cache, const void *memory)
+{
+    double time[DECODES], speed[DECODES];
+    for (int i = 0; i < DECODES; i++) {
+        PW_TRY(decode(b, cache, &time[i]));
+        PW_TRY(pw_bench_read(&b->x, memory, &speed[i]));
+    }
+    b->ms = 1e3 * median(time, DECODES);
+    b->tokens = (double)b->o.new_tokens;
+    b->read_gb_s = 1e-9 * median(speed, DECODES);
+    b->token_bytes = pw_bench_token_bytes(b->params, b->o.topk, b->o.d, b->o.vocab, b->store);
+    return PWY_OK;
+}
+
 static pwy_status bench_decode(struct bench *b)
 {
     struct pw_cache *cache;
-    double time[DECODES];
-    pwy_status status = PWY_OK;
+    void *memory = NULL;
     PW_TRY(pw_cache_new(b->trunk, b->way, PROMPT + b->o.new_tokens, &cache));
-    for (int i = 0; status == PWY_OK && i < DECODES; i++) status = decode(b, cache, &time[i]);
+    pwy_status status = pw_bench_memory(&memory);
+    if (status == PWY_OK) status = run_decode(b, cache, memory);
+    free(memory);
     pw_cache_free(cache);
-    b->ms = 1e3 * median(time, DECODES);
-    b->tokens = (double)b->o.new_tokens;
     return status;
 }
 
@@ -410,6 +425,9 @@ static pwy_status report(const struct bench *b, struct pw_buf *out)
                          b->x.kern->name, (long long)count_params(b)));
     if (b->x.bf16) PW_TRY(pw_buf_printf(out, ", \"bf16_by\": \"%s\"", pw_kern_bf16_by(b->x.kern)));
     PW_TRY(pw_buf_printf(out, ", \"ms\": %.3f, \"tok_s\": %.1f", b->ms, 1e3 * b->tokens / b->ms));
+    if (b->read_gb_s > 0)
+        PW_TRY(pw_buf_printf(out, ", \"read_gb_s\": %.1f, \"token_bytes\": %.0f, \"read_bound_ms\": %.3f", b->read_gb_s,
+                             b->token_bytes, 1e-6 * b->token_bytes * b->tokens / b->read_gb_s));
     if (b->x.train)
         PW_TRY(pw_buf_printf(out, ", \"gemm_bound_ms\": %.3f, \"gemm_blas_ms\": %.3f, \"loss\": %.4f", b->bound_ms,
                              b->blas_ms, b->last_loss));
