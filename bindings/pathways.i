@@ -110,6 +110,7 @@ typedef struct NAME { } NAME;
 %ignore pwy_router_load;
 %ignore pwy_router_set_candidates;
 %ignore pwy_router_set_function;
+%ignore pwy_context_set_router;
 %ignore pwy_router_route_keys;
 %ignore pwy_router_pairs;
 %ignore pwy_router_biases;

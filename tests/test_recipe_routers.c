@@ -56,6 +56,50 @@ START_TEST(biases_are_of_the_model)
 }
 END_TEST
 
+static pwy_status by_row(int64_t layer, int64_t n, int64_t candidates, int64_t topk, const float *logits,
+                         int32_t *chosen, float *gates, void *user)
+{
+    (void)logits, (void)user;
+    for (int64_t i = 0; i < n * topk; i++) {
+        chosen[i] = (int32_t)((layer + i % topk) % candidates);
+        gates[i] = .5f;
+    }
+    return PWY_OK;
+}
+
+static int ended;
+
+static void end(void *user)
+{
+    (void)user;
+    ended++;
+}
+
+START_TEST(a_callers_router)
+{
+    pwy_context *ctx;
+    pwy_model *again = NULL;
+    ended = 0;
+    OK(pwy_context_new(NULL, &ctx));
+    OK(pwy_context_set_router(ctx, by_row, NULL, NULL, end));
+    FAILS(pwy_context_set_router(ctx, by_row, NULL, NULL, end), PWY_E_STATE);
+    ck_assert_int_eq(ended, 1);
+    pwy_model *m = rig_trained(rig_model(ctx, ENCODERS, SHAPE "topk: 2, router: caller"), "steps: 4, batch: 16");
+    char *answers = rig_ask(m, NULL, ENCODERS, 16, 16);
+    struct bytes b = rig_bytes(m);
+    OK(pwy_model_open_memory(ctx, b.data, b.len, &again));
+    rig_same_answers(again, NULL, ENCODERS, 3, answers);
+    pwy_model_free(again);
+    FAILS(pwy_model_open_memory(NULL, b.data, b.len, &again), PWY_E_ARGUMENT);
+    SAYS("pwy_context_set_router");
+    pwy_model_free(m);
+    pwy_context_free(ctx);
+    ck_assert_int_eq(ended, 2);
+    free(answers);
+    free(b.data);
+}
+END_TEST
+
 START_TEST(what_cannot_be)
 {
     const struct { const char *shape, *says; } bad[] = {
@@ -83,6 +127,7 @@ int main(void)
     tcase_set_timeout(c, 120);
     tcase_add_loop_test(c, every_router, 0, KINDS);
     tcase_add_test(c, biases_are_of_the_model);
+    tcase_add_test(c, a_callers_router);
     tcase_add_test(c, what_cannot_be);
     suite_add_tcase(s, c);
     SRunner *runner = srunner_create(s);

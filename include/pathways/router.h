@@ -11,6 +11,7 @@
 #define PATHWAYS_ROUTER_H
 #include <pathways/status.h>
 #include <pathways/options.h>
+#include <pathways/context.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,6 +43,11 @@ typedef pwy_status (*pwy_route_grad_fn)(int64_t layer, int64_t n, int64_t candid
  *  constants. destroy (NULL allowed) ends user. @since 0.1 */
 PWY_API pwy_status pwy_router_set_function(pwy_router *router, pwy_route_fn fn, pwy_route_grad_fn grad, void *user,
                                            pwy_destroy_fn destroy);
+/** For models with `router: caller`: fn decides in each of their layers, on whatever thread asks them. Once, before such
+ *  a model is made or opened under the context; again: PWY_E_STATE. destroy (NULL allowed) ends user with the context, or
+ *  at once on failure. @since 0.1 */
+PWY_API pwy_status pwy_context_set_router(pwy_context *context, pwy_route_fn fn, pwy_route_grad_fn grad, void *user,
+                                          pwy_destroy_fn destroy);
 /** Routes n rows by their logits (n, candidates): the chosen experts (n, topk), ascending, and gates (n, topk); a
  *  dropped choice is expert -1 with gate 0. Ties go to the lowest index. By `task` the n rows are one task's, and
  *  logits are one row of them. By `expert_choice` the rows are one sequence, experts and gates must be NULL, and

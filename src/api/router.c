@@ -3,6 +3,7 @@
 #include "api/check.h"
 #include "api/routes.h"
 #include "base/node.h"
+#include "kern/context.h"
 #include "route/route.h"
 #include "route/tape.h"
 
@@ -160,6 +161,28 @@ pwy_status pwy_router_set_function(pwy_router *router, pwy_route_fn fn, pwy_rout
     router->destroy = destroy;
     router->last = NULL;
     return PWY_OK;
+}
+
+static pwy_status set_router(pwy_context *context, pwy_route_fn fn, pwy_route_grad_fn grad, void *user,
+                             pwy_destroy_fn destroy)
+{
+    PW_GIVEN(context);
+    PW_GIVEN(fn);
+    if (context->route != NULL)
+        return pw_fail(PWY_E_STATE, "pwy_context_set_router: the context has a router, and models may be using it");
+    context->route = (void (*)(void))fn;
+    context->route_grad = (void (*)(void))grad;
+    context->route_user = user;
+    context->route_destroy = destroy;
+    return PWY_OK;
+}
+
+pwy_status pwy_context_set_router(pwy_context *context, pwy_route_fn fn, pwy_route_grad_fn grad, void *user,
+                                  pwy_destroy_fn destroy)
+{
+    pwy_status status = set_router(context, fn, grad, user, destroy);
+    if (status != PWY_OK && destroy != NULL) destroy(user);
+    return status;
 }
 
 pwy_status pwy_router_use_routes(pwy_router *router, pwy_routes *routes, pwy_routes_mode mode)

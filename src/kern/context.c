@@ -26,6 +26,8 @@ pwy_context *pw_context_hold(pwy_context *ctx)
 
 static void free_context(pwy_context *ctx)
 {
+    if (ctx->route_destroy != NULL)
+        ctx->route_destroy(ctx->route_user);
     if (ctx->log_destroy != NULL)
         ctx->log_destroy(ctx->log_user);
     for (int i = 0; i < ctx->n_decoders; i++) {

@@ -15,6 +15,8 @@ struct pwy_context {
     int threads;                            /* for those who do not say their own */
     pwy_log_fn log; void *log_user; pwy_destroy_fn log_destroy;
     struct pw_decoder *decoders; int n_decoders;
+    /* the caller's router, as route/router.h has its types; NULL: none */
+    void (*route)(void), (*route_grad)(void); void *route_user; pwy_destroy_fn route_destroy;
 };
 /* kernels NULL: the environment's or the best */
 pwy_status pw_context_make(const char *kernels, int threads, pwy_context **out);

@@ -1,5 +1,6 @@
 /* What `pathways inspect --json` says: one JSON object a line. */
 #include "model/model.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,19 @@ static pwy_status task_fields(const struct pw_net *net, struct pw_node *line)
     return pw_node_put_number(line, "trunk_scale", net->wide ? t->trunk_scale : 1);
 }
 
+/* Of the shares: their entropy in nats, and MaxVio, the greatest over the mean, less 1. */
+static pwy_status load_fields(const double *load, int experts, struct pw_node *line)
+{
+    double entropy = 0, most = 0, sum = 0;
+    for (int e = 0; e < experts; e++) {
+        entropy -= load[e] > 0 ? load[e] * log(load[e]) : 0;
+        most = load[e] > most ? load[e] : most;
+        sum += load[e];
+    }
+    PW_TRY(pw_node_put_number(line, "entropy", entropy));
+    return pw_node_put_number(line, "max_violation", sum > 0 ? most * experts / sum - 1 : 0);
+}
+
 /* The share of (token, slot) pairs that each expert received, as a running mean over training. */
 static pwy_status layer_fields(const pwy_model *m, int layer, struct pw_node *line)
 {
@@ -80,7 +94,7 @@ static pwy_status layer_fields(const pwy_model *m, int layer, struct pw_node *li
     PW_TRY(pw_node_put_number(line, "layer", layer));
     PW_TRY(pw_node_put_new(line, "load", PW_LIST, &list));
     for (int e = 0; load != NULL && e < pw_trunk_experts(m->trunk, layer); e++) PW_TRY(pw_node_add_number(list, load[e]));
-    return PWY_OK;
+    return load == NULL ? PWY_OK : load_fields(load, pw_trunk_experts(m->trunk, layer), line);
 }
 
 pwy_status pw_model_json(const pwy_model *m, struct pw_buf *out)

@@ -14,6 +14,11 @@ static pwy_status declare_trunk(pwy_model *m)
         .router = {.policy = (enum pw_router_policy)s->router, .sigmoid = s->gate == 1, .by_bias = s->balance_by == 1,
                    .renormalise = s->normalise == 0, .gate_scale = s->gate_scale, .capacity = s->capacity,
                    .balance = s->balance, .zloss = s->zloss, .load_memory = .98, .jitter = s->jitter}};
+    if (c.router.policy == PW_CALLER) {
+        c.router.choose = (pw_route_fn)m->ctx->route;
+        c.router.grad = (pw_route_grad_fn)m->ctx->route_grad;
+        c.router.user = m->ctx->route_user;
+    }
     return pw_trunk_new(&c, m->params, &m->trunk);
 }
 

@@ -72,7 +72,8 @@ pwy_status pw_router_check(const struct pw_router_config *c)
     if (c->policy == PW_EXPERT_CHOICE && c->capacity == 0)
         return pw_fail(PWY_E_ARGUMENT, "router: capacity is 0, but expert_choice needs one; 1 or 2 is usual");
     if (c->policy == PW_CALLER && c->choose == NULL)
-        return pw_fail(PWY_E_ARGUMENT, "router: caller needs a function; pwy_router_set_function gives it one");
+        return pw_fail(PWY_E_ARGUMENT, "router: caller needs a function; pwy_router_set_function, or "
+                       "pwy_context_set_router for a model, gives it one");
     if (c->sigmoid && c->zloss > 0)
         return pw_fail(PWY_E_ARGUMENT, "router: zloss is %g with gate sigmoid, which has no log sum exp; it must be 0",
                        c->zloss);
