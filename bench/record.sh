@@ -20,8 +20,8 @@ instructions() {                                # instructions STEPS RECORD
 }
 
 inclusive() {                                   # inclusive FUNCTION: of what callgrind counted
-    callgrind_annotate --inclusive=yes --threshold=100 "$out" | grep ":$1 \|:$1\$" | sed 's/^ *\([0-9,]*\).*/\1/; s/,//g' |
-        sort -n | tail -1
+    callgrind_annotate --inclusive=yes --threshold=100 "$out" | grep ":$1 \|:$1\$" |
+        sed 's/^ *\([0-9,]*\).*/\1/; s/,//g' | sort -n | tail -1
 }
 
 if perf stat -x, -e instructions:u true 2>&1 | grep -q '^[0-9]'; then
@@ -30,7 +30,11 @@ if perf stat -x, -e instructions:u true 2>&1 | grep -q '^[0-9]'; then
     echo "four steps and their products: $without instructions, with the record $((with - without)) more"
 else
     run 1 true valgrind --tool=callgrind --callgrind-out-file="$out"
-    without=$(inclusive train_step) with=$(($(inclusive pw_record_add) + without))
+    without=0
+    for part in pw_trunk_forward pw_trunk_backward pw_writer pw_adamw_step; do
+        without=$((without + $(inclusive $part)))
+    done
+    with=$(($(inclusive pw_record_add) + without))
     echo "the steps: $without instructions, of them the record's $((with - without))"
 fi
 awk "BEGIN { printf \"%.4f percent\n\", 100 * ($with - $without) / $without }"

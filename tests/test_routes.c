@@ -263,7 +263,8 @@ END_TEST
 
 START_TEST(a_record_counts_drops)
 {
-    pwy_model *m = rig_model(NULL, SOME, SHAPE ", capacity: .5"), *out, *dense = rig_model(NULL, 1 << R_TEXT, BARE ", experts: 0");
+    pwy_model *m = rig_model(NULL, SOME, SHAPE ", capacity: .5"), *out;
+    pwy_model *dense = rig_model(NULL, 1 << R_TEXT, BARE ", experts: 0");
     pwy_record *r, *none = NULL;
     int64_t all, words, price, reply;
     FAILS(pwy_record_new(dense, &none), PWY_E_ARGUMENT);

@@ -21,9 +21,9 @@ extern "C" {
 typedef struct pwy_router pwy_router;
 
 /** Options: `experts` (needed), `topk` (2; at most experts), `router` (topk; or expert_choice, hash, task), `gate`
- *  (softmax; or sigmoid), `renormalise` (true: gates p / sum of the chosen p; of one choice always p), `gate_scale` (1):
- *  gates times this, `capacity` (0: none dropped; else an expert takes capacity times its even share of the rows, the
- *  rest are dropped; expert_choice needs one), `balance_by` (loss; or bias, of topk alone), `balance` (.01) and `zloss`
+ *  (softmax; or sigmoid), `renormalise` (true: gates p / sum of the chosen p; of one choice always p), `gate_scale`
+ *  (1): gates times this, `capacity` (0: none dropped; else an expert takes capacity times its even share of the rows,
+ *  the rest are dropped; expert_choice needs one), `balance_by` (loss; or bias, of topk alone), `balance` (.01) and `zloss`
  *  (0): weights of the two losses, `bias_rate` (.001), `jitter` (0): logits times U(1 - j, 1 + j), `seed` (1) of the
  *  jitter, `threads` (1). @since 0.1 */
 PWY_API pwy_status pwy_router_new(const pwy_options *options, pwy_router **out);
@@ -31,8 +31,8 @@ PWY_API pwy_status pwy_router_new(const pwy_options *options, pwy_router **out);
  *  Logits then are (rows, n). n 0: among all again. @since 0.1 */
 PWY_API pwy_status pwy_router_set_candidates(pwy_router *router, int64_t n, const int32_t *list);
 /** Routes n rows by their logits (n, candidates): writes the chosen (n, topk), each a place among the candidates or -1
- *  for none, and the gates (n, topk). layer: which router of a model asks, 0 of one by itself. Anything but PWY_OK stops
- *  the routing with PWY_E_CALLBACK. On the thread that routes. */
+ *  for none, and the gates (n, topk). layer: which router of a model asks, 0 of one by itself. Anything but PWY_OK
+ *  stops the routing with PWY_E_CALLBACK. On the thread that routes. */
 typedef pwy_status (*pwy_route_fn)(int64_t layer, int64_t n, int64_t candidates, int64_t topk, const float *logits,
                                    int32_t *chosen, float *gates, void *user);
 /** The gradient of the gates: writes dlogits (n, candidates) by dgates (n, topk). */
@@ -43,9 +43,9 @@ typedef pwy_status (*pwy_route_grad_fn)(int64_t layer, int64_t n, int64_t candid
  *  constants. destroy (NULL allowed) ends user. @since 0.1 */
 PWY_API pwy_status pwy_router_set_function(pwy_router *router, pwy_route_fn fn, pwy_route_grad_fn grad, void *user,
                                            pwy_destroy_fn destroy);
-/** For models with `router: caller`: fn decides in each of their layers, on whatever thread asks them. Once, before such
- *  a model is made or opened under the context; again: PWY_E_STATE. destroy (NULL allowed) ends user with the context, or
- *  at once on failure. @since 0.1 */
+/** For models with `router: caller`: fn decides in each of their layers, on whatever thread asks them. Once, before
+ *  such a model is made or opened under the context; again: PWY_E_STATE. destroy (NULL allowed) ends user with the
+ *  context, or at once on failure. @since 0.1 */
 PWY_API pwy_status pwy_context_set_router(pwy_context *context, pwy_route_fn fn, pwy_route_grad_fn grad, void *user,
                                           pwy_destroy_fn destroy);
 /** Routes n rows by their logits (n, candidates): the chosen experts (n, topk), ascending, and gates (n, topk); a

@@ -37,8 +37,8 @@ PWY_API void pwy_routes_free(pwy_routes *routes);
  *  may be NULL) ends that, as does the user's end. A replay begins with the first routing. It takes the choices; gates
  *  are made from the logits of now, so that they can be trained, and with the weights of the recording answers are the
  *  same to the bit. Neither the running loads nor the biases of balance move in a replay. A pass of another shape, a
- *  choice that is no candidate, or the end of what was recorded is PWY_E_ARGUMENT there; after it, begin anew. Routes of
- *  a caller's function are not replayed (PWY_E_UNSUPPORTED). @since 0.1 */
+ *  choice that is no candidate, or the end of what was recorded is PWY_E_ARGUMENT there; after it, begin anew. Routes
+ *  of a caller's function are not replayed (PWY_E_UNSUPPORTED). @since 0.1 */
 PWY_API pwy_status pwy_router_use_routes(pwy_router *router, pwy_routes *routes, pwy_routes_mode mode);
 PWY_API pwy_status pwy_session_use_routes(pwy_session *session, pwy_routes *routes,
                                           pwy_routes_mode mode);   /**< @since 0.1 */
@@ -47,7 +47,8 @@ PWY_API pwy_status pwy_trainer_use_routes(pwy_trainer *trainer, pwy_routes *rout
 
 /** Counts of a model's (row, slot) pairs by task, layer and expert. Counted as ::pwy_routes, one thread at a time. */
 typedef struct pwy_record pwy_record;
-/** For the tasks and the shape of this model, which it holds; `experts` below are those of its largest layer. Of a dense model: PWY_E_ARGUMENT. @since 0.1 */
+/** For the tasks and the shape of this model, which it holds; `experts` below are those of its largest
+ *  layer. Of a dense model: PWY_E_ARGUMENT. @since 0.1 */
 PWY_API pwy_status pwy_record_new(pwy_model *model, pwy_record **out);
 /** From now on the session's or the trainer's passes are counted there; NULL ends that. The model must have the
  *  record's tasks in the same order, and its shape. @since 0.1 */

@@ -116,7 +116,9 @@ void pwy_record_reset(pwy_record *record)
 
 pwy_status pw_exec_use_record(struct pw_exec *x, const pwy_model *model, pwy_record *record)
 {
-    if (record != NULL && (record->counts->layers != model->shape.layers || record->counts->experts < experts_of(model)))
+    bool fits = record == NULL || (record->counts->layers == model->shape.layers
+                                   && record->counts->experts >= experts_of(model));
+    if (!fits)
         return pw_fail(PWY_E_ARGUMENT, "record: it is of %d layers with %d experts, the model has %lld with %d",
                        record->counts->layers, record->counts->experts, (long long)model->shape.layers,
                        experts_of(model));

@@ -93,8 +93,9 @@ static pwy_status layer_fields(const pwy_model *m, int layer, struct pw_node *li
     PW_TRY(pw_node_put_text(line, "kind", "layer"));
     PW_TRY(pw_node_put_number(line, "layer", layer));
     PW_TRY(pw_node_put_new(line, "load", PW_LIST, &list));
-    for (int e = 0; load != NULL && e < pw_trunk_experts(m->trunk, layer); e++) PW_TRY(pw_node_add_number(list, load[e]));
-    return load == NULL ? PWY_OK : load_fields(load, pw_trunk_experts(m->trunk, layer), line);
+    int experts = load == NULL ? 0 : pw_trunk_experts(m->trunk, layer);
+    for (int e = 0; e < experts; e++) PW_TRY(pw_node_add_number(list, load[e]));
+    return load == NULL ? PWY_OK : load_fields(load, experts, line);
 }
 
 pwy_status pw_model_json(const pwy_model *m, struct pw_buf *out)

@@ -47,7 +47,9 @@ static real kth_greatest(int n, int k, real *v)
     return v[k - 1];
 }
 
-struct picking { const struct pw_routing *j; uint8_t *taken; const int32_t *span; const int32_t *place; real **column; };
+struct picking {
+    const struct pw_routing *j; uint8_t *taken; const int32_t *span, *place; real **column;
+};
 
 /* taken (rows, n) of a segment, as its logits: 1 where the expert takes the row; of equals the first rows. */
 static void pick(void *arg, int item, int worker)

@@ -7,7 +7,8 @@ route_sources = src/route/route.h src/route/router.h src/route/policy.h src/rout
   src/route/cache.c
 pathways_sources += $(route_sources) src/api/router.c src/api/routes.h src/api/routes.c
 pathways_double_sources += $(route_sources)
-check_PROGRAMS += tests/test_routes tests/test_recipe_routers tests/test_route tests/test_policies tests/test_router tests/test_route_double tests/test_pathway
+check_PROGRAMS += tests/test_routes tests/test_recipe_routers tests/test_route tests/test_policies tests/test_router \
+  tests/test_route_double tests/test_pathway
 tests_test_recipe_routers_SOURCES = tests/test_recipe_routers.c tests/model_rig.h
 tests_test_routes_SOURCES = tests/test_routes.c tests/model_rig.h
 tests_test_router_SOURCES = tests/test_router.c

@@ -124,8 +124,9 @@ static pwy_status check_ahead(const struct pw_ragged *r)
 {
     for (int s = 0; s < r->n_seq; s++)
         if (r->prefix[s] < r->off[s + 1] - r->off[s] && r->off[s + 1] - r->off[s] > 1)
-            return pw_fail(PWY_E_ARGUMENT, "router: expert_choice looks ahead, and sequence %d is causal: of its %d rows "
-                           "only %d see each other; topk would be right", s, r->off[s + 1] - r->off[s], r->prefix[s]);
+            return pw_fail(PWY_E_ARGUMENT, "router: expert_choice looks ahead, and sequence %d is causal: of its %d "
+                           "rows only %d see each other; topk would be right", s, r->off[s + 1] - r->off[s],
+                           r->prefix[s]);
     return PWY_OK;
 }
 

@@ -36,7 +36,8 @@ void pw_pathway_free(struct pw_pathway *way);                       /* NULL allo
 /* Neighbouring rows of one way; of expert choice and of whole-task routing, of one sequence. */
 struct pw_run {
     int first, rows; const struct pw_pathway *way;                  /* way NULL: the trunk's own */
-    const real *head; real *dhead;      /* whole-task: (d) the sequence's first row as it came in, its gradient or NULL */
+    /* whole-task: (d) the sequence's first row as it came in, its gradient or NULL */
+    const real *head; real *dhead;
 };
 struct pw_runs { int n; struct pw_run *list; const uint64_t *key; };    /* in the arena; key (T): by hash alone */
 /* in (T, d): the trunk's. A causal sequence with expert choice: PWY_E_ARGUMENT. */

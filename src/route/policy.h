@@ -85,8 +85,8 @@ void pw_gates_back(const struct pw_route_grad *g, const struct pw_span *s, int t
 void pw_choose_row(const struct pw_routing *j, const struct pw_span *s, int t, real *z, real *top);
 pwy_status pw_choose_back(const struct pw_route_grad *g);
 
-/* sort.c: counts, the experts that are present and the sorted order, from pairs and their experts. Before it: pairs past
-   the capacity, in the order of rows, lose their slot. */
+/* sort.c: counts, the experts that are present and the sorted order, from pairs and their experts. Before it: pairs
+   past the capacity, in the order of rows, lose their slot. */
 pwy_status pw_routes_limit(struct pw_exec *x, const struct pw_router_config *c, struct pw_routes *r);
 pwy_status pw_routes_sort(struct pw_exec *x, struct pw_routes *r);
 

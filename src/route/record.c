@@ -112,8 +112,8 @@ pwy_status pw_record_add(struct pw_record *record, struct pw_exec *x, int layer,
     size_t mark = pw_arena_mark(x->arena);
     int32_t *task;
     if (layer >= record->layers || r->experts > record->experts)
-        return pw_fail(PWY_E_STATE, "record: layer %d has %d experts now, the record is of %d layers with %d; a new one "
-                       "would be right", layer, r->experts, record->layers, record->experts);
+        return pw_fail(PWY_E_STATE, "record: layer %d has %d experts now, the record is of %d layers with %d; a new "
+                       "one would be right", layer, r->experts, record->layers, record->experts);
     PW_NEED(task = pw_arena_take(x->arena, (size_t)r->n_tokens + 1, sizeof *task));
     for (int s = 0; s < ragged->n_seq; s++)
         for (int t = ragged->off[s]; t < ragged->off[s + 1]; t++) task[t] = ragged->task == NULL ? -1 : ragged->task[s];

@@ -12,7 +12,7 @@ struct pw_record {
     int layers, experts;
     int64_t *total;                     /* (layers, experts), all tasks together */
     int64_t *dropped;                   /* (layers) */
-    struct pw_record_cell *cell; size_t n, cap;                /* by task, layer and expert; expert `experts`: dropped */
+    struct pw_record_cell *cell; size_t n, cap;         /* by task, layer and expert; expert `experts`: dropped */
 };
 
 pwy_status pw_record_new(int layers, int experts, struct pw_record **out);

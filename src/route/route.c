@@ -27,7 +27,8 @@ pwy_status pw_router_policy(const char *word, enum pw_router_policy *out)
         *out = (enum pw_router_policy)i;
         return PWY_OK;
     }
-    return pw_fail(PWY_E_ARGUMENT, "router: there is no '%s'; there are topk, expert_choice, hash, task and caller", word);
+    return pw_fail(PWY_E_ARGUMENT, "router: there is no '%s'; there are topk, expert_choice, hash, task and caller",
+                   word);
 }
 
 static pwy_status either(const char *what, const char *word, const char *first, const char *second, bool *out)
@@ -78,7 +79,8 @@ pwy_status pw_router_check(const struct pw_router_config *c)
         return pw_fail(PWY_E_ARGUMENT, "router: zloss is %g with gate sigmoid, which has no log sum exp; it must be 0",
                        c->zloss);
     if (c->by_bias && c->policy != PW_TOPK)
-        return pw_fail(PWY_E_ARGUMENT, "router: balance_by bias goes with topk, not with %s", policies[c->policy]->word);
+        return pw_fail(PWY_E_ARGUMENT, "router: balance_by bias goes with topk, not with %s",
+                       policies[c->policy]->word);
     return PWY_OK;
 }
 

@@ -1,12 +1,12 @@
-/* The router: which of its candidate experts each row meets, and with what gate; the losses that keep them balanced; and
-   the order in which the experts' products run. Formulas: docs/architecture.md. */
+/* The router: which of its candidate experts each row meets, and with what gate; the losses that keep them balanced;
+   and the order in which the experts' products run. Formulas: docs/architecture.md. */
 #ifndef PW_ROUTE_ROUTER_H
 #define PW_ROUTE_ROUTER_H
 #include "kern/exec.h"
 
 enum pw_router_policy {
     PW_TOPK,                            /* each row the k experts it has the greatest affinity to */
-    PW_EXPERT_CHOICE,                   /* each expert its rows, of one sequence: a row's choice depends on later rows */
+    PW_EXPERT_CHOICE,                   /* each expert its rows, of one sequence; later rows have a say */
     PW_HASH,                            /* k experts drawn by a key of the row; no logits, nothing to learn */
     PW_WHOLE_TASK,                      /* all rows of a segment the k experts of the segment's one row of logits */
     PW_CALLER                           /* a function's */
@@ -90,12 +90,12 @@ struct pw_routes {
     int32_t *token;                     /* (rows): the token of each */
     int n_present;                      /* experts that have rows */
     int32_t *present;                   /* (n_present) their ids, ascending */
-    int32_t *start;                     /* (n_present + 1): the sorted rows of present[i] are start[i] .. start[i + 1] - 1 */
+    int32_t *start;                     /* (n_present + 1): present[i] has the rows start[i] .. start[i + 1] - 1 */
     int32_t *count;                     /* (E): rows of an expert; of no segment's candidates: rubbish */
     int32_t *chosen;                    /* (E): its pairs, dropped or not; of no segment's candidates: rubbish */
     int64_t dropped;                    /* pairs without a row: past the capacity, or the caller's -1 */
     real *prob;                         /* as the logits: affinities */
-    real *lse;                          /* (T) log sum exp of the logits; sigmoid: the affinities' sum. NULL at inference */
+    real *lse;                          /* (T) log sum exp of the logits; sigmoid: sum of affinities. Training alone */
     const real *logits;                 /* a copy for PW_CALLER's gradient; else NULL */
     real *noise;                        /* as the logits: the jitter's factors; NULL: none */
     double balance_loss, z_loss;        /* weighted, mean as in docs; for the report */

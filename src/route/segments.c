@@ -31,13 +31,15 @@ static pwy_status check_list(const struct pw_router_config *c, const struct pw_s
 
 static pwy_status check_segment(const struct pw_router_config *c, const struct pw_segment *s, int at)
 {
-    if (s->rows < 0) return pw_fail(PWY_E_ARGUMENT, "router: segment %d has %d rows; it must be 0 or more", at, s->rows);
+    if (s->rows < 0)
+        return pw_fail(PWY_E_ARGUMENT, "router: segment %d has %d rows; it must be 0 or more", at, s->rows);
     if (s->n < 1)
         return pw_fail(PWY_E_ARGUMENT, "router: segment %d has %d candidate experts; its rows need at least topk, %d",
                        at, s->n, c->topk);
     if (c->topk > s->n)
-        return pw_fail(PWY_E_ARGUMENT, "router: topk is %d, but segment %d has %d candidate experts; it needs that many",
-                       c->topk, at, s->n);
+        return pw_fail(PWY_E_ARGUMENT,
+                       "router: topk is %d, but segment %d has %d candidate experts; it needs that many", c->topk, at,
+                       s->n);
     if (c->policy == PW_HASH && s->key == NULL && s->rows > 0)
         return pw_fail(PWY_E_ARGUMENT, "router: segment %d has no keys; hash routing needs one for each row", at);
     if (s->expert != NULL) return check_list(c, s);

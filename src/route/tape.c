@@ -97,8 +97,8 @@ static pwy_status give_row(const struct pw_routes *r, const struct pw_span *s, i
     for (int i = r->pair[t]; i < r->pair[t + 1]; i++) {
         r->place[i] = place_of(s, id[i]);
         if (r->place[i] < 0 || (i > r->pair[t] && r->place[i] <= r->place[i - 1]))
-            return pw_fail(PWY_E_ARGUMENT, "routes: expert %d, to be replayed for row %d, is not among its %d candidates "
-                           "or not in order", id[i], t, s->n);
+            return pw_fail(PWY_E_ARGUMENT, "routes: expert %d, to be replayed for row %d, is not among its %d "
+                           "candidates or not in order", id[i], t, s->n);
     }
     return PWY_OK;
 }

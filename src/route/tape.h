@@ -8,8 +8,8 @@
 
 enum pw_tape_mode { PW_TAPE_OFF, PW_TAPE_RECORD, PW_TAPE_REPLAY };
 
-/* data: for each routing MARK, layer, rows, pairs, then (rows + 1) starts of the rows' pairs and (pairs) experts, -1 for
-   none. */
+/* data: for each routing MARK, layer, rows, pairs, then (rows + 1) starts of the rows' pairs and (pairs) experts, -1
+   for none. */
 struct pw_tape {
     int count;                          /* atomic references */
     enum pw_tape_mode mode;
