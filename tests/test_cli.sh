@@ -156,8 +156,9 @@ RECIPE
 
 test_help() {
     run 0 "help" --help
-    for command in train eval predict continual inspect verify pack quantize bench; do prints "help" "  $command "; done
-    for command in train eval predict continual inspect verify pack quantize bench; do
+    commands="train eval predict seal add extract forget rename prune merge continual inspect verify pack quantize bench"
+    for command in $commands; do prints "help" "  $command "; done
+    for command in $commands; do
         run 0 "$command --help" $command --help
         prints "$command --help" "^usage: pathways $command"
         prints "$command --help" "Exit status"
@@ -254,6 +255,68 @@ test_eval() {
     says "eval with too many threads" "'threads' is 5000"
 }
 
+# answers MODEL TASK: what it says of one example, with its scores.
+answers() {
+    case $2 in
+    "kind of thing") "$program" predict "$1" --task "$2" --json "an apple and a plum" ;;
+    *) "$program" predict "$1" --task "$2" --json width=2.7 colour=red ;;
+    esac
+}
+
+test_seal_and_add() {
+    cp one.pathways sealed.pathways
+    run 1 "seal of an unknown task" seal sealed.pathways --task siz
+    says "seal of an unknown task" "nearest is 'size'"
+    run 0 "seal" seal sealed.pathways
+    lines "seal" 5 out
+    prints "seal" '^[0-9a-f]\{64\}  size$'
+    mv out digests
+    run 0 "seal again" seal sealed.pathways
+    check "seal again: the same digests" cmp digests out
+    answers sealed.pathways size > was
+    cat > more.yaml <<'RECIPE'
+data: data
+tasks:
+  goods:
+    kind: classify
+    parts: {message: text}
+    target: class
+    train: text.train.tsv
+    test: text.test.tsv
+RECIPE
+    cp sealed.pathways grown.pathways
+    run 0 "add" add grown.pathways more.yaml --steps 20 --threads 1
+    says "add" "6 tasks"
+    answers grown.pathways size > is
+    check "add: what was sealed answers the same" cmp was is
+    run 0 "eval of what was added" eval grown.pathways more.yaml --json
+    lines "eval of what was added" 1 out
+    run 0 "add -o" add sealed.pathways more.yaml --steps 20 --threads 2 -o other.pathways --quiet
+    run 1 "add of what is there" add grown.pathways more.yaml --steps 20
+    says "add of what is there" "goods"
+    run 1 "add within too little" add sealed.pathways more.yaml --steps 2 --parameters 5
+    says "add within too little" "budget of 5 parameters is too small"
+    run 1 "add to nothing" add none.pathways more.yaml
+    run 0 "extract" extract grown.pathways --task size -o size.pathways
+    answers size.pathways size > is
+    check "extract: the same answers" cmp was is
+    check "extract: a small file" [ "$(wc -c < size.pathways)" -lt "$(wc -c < grown.pathways)" ]
+    run 1 "extract of an unknown task" extract grown.pathways --task siz -o no.pathways
+    check "extract of an unknown task: no file" [ ! -e no.pathways ]
+    run 0 "rename" rename grown.pathways size extent -o renamed.pathways
+    run 0 "predict by the new name" predict renamed.pathways --task extent width=2.7 colour=red
+    run 0 "forget" forget grown.pathways --task goods -o less.pathways
+    answers less.pathways size > is
+    check "forget: the others answer the same" cmp was is
+    run 0 "prune" prune less.pathways
+    run 0 "extract what was added" extract grown.pathways --task goods -o goods.pathways
+    run 0 "merge" merge sealed.pathways goods.pathways -o merged.pathways
+    answers merged.pathways size > is
+    check "merge: the same answers" cmp was is
+    run 1 "merge of what both have" merge sealed.pathways size.pathways -o no.pathways
+    says "merge of what both have" "both models have a task 'size'"
+}
+
 test_predict() {
     run 0 "predict text" predict one.pathways --task "kind of thing" "an apple and a plum"
     prints "predict text" '^\(fruit\|tool\) [01]\.[0-9]*$'
@@ -262,7 +325,7 @@ test_predict() {
     prints "predict texts" '^a hammer: '
     printf 'a saw, a drill' > words.txt
     run 0 "predict a text's file" predict one.pathways --task "kind of thing" words.txt --json
-    json_lines "predict --json" task label scores active_params total_params flops
+    json_lines "predict --json" task label scores active_params flops
     mv out first
     "$program" predict one.pathways --task "kind of thing" --json - < words.txt > out 2> err
     check "predict -: standard input" cmp first out
@@ -468,6 +531,7 @@ test_help
 test_train
 test_interrupt
 test_eval
+test_seal_and_add
 test_predict
 test_predict_any
 test_predict_badly

@@ -216,6 +216,122 @@ START_TEST(bad_calls)
 }
 END_TEST
 
+static void same_digest(const pwy_model *one, const char *task, const pwy_model *two, const char *other)
+{
+    char *a, *b;
+    OK(pwy_model_digest(one, task, &a));
+    OK(pwy_model_digest(two, other, &b));
+    ck_assert_str_eq(a, b);
+    pwy_text_free(a);
+    pwy_text_free(b);
+}
+
+/* One task of many, experts of its own among them: a small file, the same answers, the same digest. */
+START_TEST(extracted_is_the_same)
+{
+    static const char *const one[] = {"both"}, *const two[] = {"shape", "both"}, *const none[] = {"bath"};
+    pwy_model *m = added(sealed, 1 << R_TWO, "{steps: 4, batch: 8, add: {parameters: 100000, clones: 3}}"), *out, *again;
+    char *mine = rig_ask(m, NULL, 1 << R_TWO, 16, 1);
+    OK(pwy_model_extract(m, one, 1, &out));
+    again = reopened(out);
+    ck_assert_int_eq(pwy_registry_count(pwy_model_registry(again)), 1);
+    rig_same_answers(out, NULL, 1 << R_TWO, 16, mine);
+    rig_same_answers(again, "threads: 2", 1 << R_TWO, 16, mine);
+    OK(pwy_model_check(again, NULL));
+    same_digest(m, "both", again, "both");
+    struct bytes whole = rig_bytes(m), part = rig_bytes(again);
+    struct pw_net *net;
+    int64_t all, own;
+    OK(pw_model_net(m, "both", &net));
+    OK(pw_closure_size(m, net, &all, &own));
+    ck_assert(part.len <= 4 * all + 65536 && part.len < whole.len);
+    free(whole.data);
+    free(part.data);
+    pwy_model_free(again);
+    pwy_model_free(out);
+    OK(pwy_model_extract(m, two, 2, &out));
+    rig_same_answers(out, NULL, 1 << R_TWO, 16, mine);
+    same_digest(m, "shape", out, "shape");
+    pwy_model_free(out);
+    FAILS(pwy_model_extract(m, none, 1, &out), PWY_E_NOT_FOUND);
+    SAYS("both");
+    FAILS(pwy_model_extract(m, none, 0, &out), PWY_E_ARGUMENT);
+    pwy_model_free(m);
+    free(mine);
+}
+END_TEST
+
+START_TEST(forgotten_pruned_renamed)
+{
+    pwy_model *m = added(sealed, 1 << R_SERIES, "{steps: 4, batch: 8, add: {parameters: 100000, clones: 2}}"), *out,
+              *again;
+    OK(pwy_model_forget(m, "wave", &out));
+    again = reopened(out);
+    rig_same_answers(again, NULL, OLD, 16, old_answers);
+    FAILS(pwy_model_digest(again, "wave", &(char *){NULL}), PWY_E_NOT_FOUND);
+    ck_assert(pwy_model_parameters(again) <= pwy_model_parameters(sealed));
+    pwy_model_free(again);
+    pwy_model_free(out);
+    OK(pwy_model_prune(m, &out));
+    rig_same_answers(out, NULL, OLD, 16, old_answers);
+    OK(pwy_model_check(out, NULL));
+    ck_assert(pwy_model_parameters(out) <= pwy_model_parameters(m));
+    pwy_model_free(out);
+    OK(pwy_model_rename(m, "wave", "ripple", &out));
+    again = reopened(out);
+    same_digest(m, "wave", again, "ripple");
+    OK(pwy_model_check(again, NULL));
+    rig_same_answers(again, NULL, OLD, 16, old_answers);
+    pwy_model_free(again);
+    FAILS(pwy_model_rename(m, "wave", "words", &again), PWY_E_EXISTS);
+    FAILS(pwy_model_rename(m, "wav", "x", &again), PWY_E_NOT_FOUND);
+    pwy_model_free(out);
+    pwy_model_free(m);
+}
+END_TEST
+
+/* Two that grew from one, each on its own, come together again. */
+START_TEST(merged_is_the_same)
+{
+    static const char how[] = "{steps: 4, batch: 8, add: {parameters: 100000, clones: 2}}";
+    pwy_model *one = added(sealed, 1 << R_SERIES, how), *two = added(sealed, 1 << R_TWO, how), *cut, *out;
+    static const char *const both[] = {"both"};
+    char *wave = rig_ask(one, NULL, 1 << R_SERIES, 16, 1), *mine = rig_ask(two, NULL, 1 << R_TWO, 16, 1);
+    FAILS(pwy_model_merge(one, two, &out), PWY_E_EXISTS);
+    SAYS("words");
+    OK(pwy_model_extract(two, both, 1, &cut));
+    FAILS(pwy_model_merge(one, before, &out), PWY_E_STATE);
+    pwy_model *other = rig_trained(rig_model(NULL, 1 << R_BYTES, NULL), "steps: 3, batch: 8, seed: 4"),
+              *strange = seal(other, NULL, NULL);
+    FAILS(pwy_model_merge(one, strange, &out), PWY_E_ARGUMENT);
+    SAYS("trunk.");
+    pwy_model_free(other);
+    pwy_model_free(strange);
+    pwy_model *rest;
+    OK(pwy_model_forget(two, "words", &rest));
+    pwy_model_free(cut);
+    OK(pwy_model_forget(rest, "price", &cut));
+    pwy_model_free(rest);
+    OK(pwy_model_forget(cut, "shape", &rest));
+    pwy_status status = pwy_model_merge(one, rest, &out);
+    if (status == PWY_OK) {
+        pwy_model *again = reopened(out);
+        rig_same_answers(again, NULL, OLD, 16, old_answers);
+        rig_same_answers(again, NULL, 1 << R_SERIES, 16, wave);
+        rig_same_answers(again, NULL, 1 << R_TWO, 16, mine);
+        OK(pwy_model_check(again, NULL));
+        pwy_model_free(again);
+        pwy_model_free(out);
+    } else ck_abort_msg("%s", pwy_error_message());
+    free(wave);
+    free(mine);
+    pwy_model_free(cut);
+    pwy_model_free(rest);
+    pwy_model_free(one);
+    pwy_model_free(two);
+}
+END_TEST
+
 /* A byte of what a sealed task reads is changed, and found; one that it does not read is not its matter. */
 START_TEST(a_changed_number_is_found)
 {
@@ -250,6 +366,9 @@ static Suite *suite(void)
     tcase_add_test(t, budgets_hold);
     tcase_add_test(t, what_can_be_reused);
     tcase_add_test(t, bad_calls);
+    tcase_add_test(t, extracted_is_the_same);
+    tcase_add_test(t, forgotten_pruned_renamed);
+    tcase_add_test(t, merged_is_the_same);
     tcase_add_test(t, a_changed_number_is_found);
     suite_add_tcase(s, t);
     return s;

@@ -37,6 +37,20 @@ PWY_API pwy_status pwy_trainer_add(pwy_model *model, pwy_registry *tasks, const 
  *  file (docs/format.md, deltas), as a whole or not at all. A model that has no part in the file is saved as a whole.
  *  @since 0.1 */
 PWY_API pwy_status pwy_model_save_added(const pwy_model *model, const char *path);
+/** A model of some tasks alone, with what they read and nothing else: the same answers to the bit, and of sealed tasks
+ *  the same digests. names (n). PWY_E_NOT_FOUND names the nearest; PWY_E_STATE: the model is packed (pwy_model_pack).
+ *  @since 0.1 */
+PWY_API pwy_status pwy_model_extract(const pwy_model *model, const char *const *names, int64_t n, pwy_model **out);
+/** Without a task, and without all that only it read. PWY_E_STATE: it is the only one. @since 0.1 */
+PWY_API pwy_status pwy_model_forget(const pwy_model *model, const char *task, pwy_model **out);
+/** Without experts and senses that no task reads. @since 0.1 */
+PWY_API pwy_status pwy_model_prune(const pwy_model *model, pwy_model **out);
+/** A task under another name; its answers and its digest stay. PWY_E_EXISTS: the name is taken. @since 0.1 */
+PWY_API pwy_status pwy_model_rename(const pwy_model *model, const char *task, const char *name, pwy_model **out);
+/** The tasks of both models, those of `other`, all sealed, behind those of `model`. Both must have grown from one
+ *  sealed model: PWY_E_ARGUMENT names a tensor that is not the same. PWY_E_EXISTS: a task of both; PWY_E_STATE: one of
+ *  other's that is not sealed. @since 0.1 */
+PWY_API pwy_status pwy_model_merge(const pwy_model *model, const pwy_model *other, pwy_model **out);
 /** The digest of a sealed task's closure as 64 hexadecimal digits: it depends on nothing but what its answers read. The
  *  caller's (pwy_text_free). PWY_E_STATE: the task is not sealed. @since 0.1 */
 PWY_API pwy_status pwy_model_digest(const pwy_model *model, const char *task, char **hex);

@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const char more[] =
-    "Learns the tasks of RECIPE, one after the other, behind those of MODEL, which stay as they are to the bit, and seals\n"
-    "them. Each reuses the pathway of the old task that explains most of its answers, clones the experts that it uses\n"
+    "Learns the tasks of RECIPE, one after the other, behind those of MODEL, which stay as they are to the bit, and\n"
+    "seals them. Each reuses the pathway of the old task that explains most of its answers, clones the experts that it uses\n"
     "most, and grows what it lacks, within its budget.\n\n"
     "  -o OUT           write OUT; without it MODEL is added to, as a whole or not at all\n"
     "  --minutes N      how long each task trains (default: as the recipe says, else 5), or\n"
@@ -45,19 +45,23 @@ static pwy_status open_recipe(struct add *a)
     return status;
 }
 
-/* "{parameters: 5, reuse: x}" */
+/* "add: {parameters: 5, reuse: x}", laid over what the recipe says. */
 static pwy_status set_add(const struct add *a, pwy_options *o)
 {
     char text[512];
-    size_t len = 1;
-    text[0] = '{';
+    size_t len = (size_t)snprintf(text, sizeof text, "add: {"), start = len;
+    pwy_options *more;
     for (int i = 0; i < ADDS; i++)
         if (a->add[i] != NULL && len < sizeof text)
-            len += (size_t)snprintf(text + len, sizeof text - len, "%s%s: \"%s\"", len > 1 ? ", " : "", add_words[i],
+            len += (size_t)snprintf(text + len, sizeof text - len, "%s%s: %s", len > start ? ", " : "", add_words[i],
                                     a->add[i]);
-    if (len + 2 > sizeof text) return pwy_options_set(o, "add", "too long");
-    strcpy(text + len, "}");
-    return len > 1 ? pwy_options_set(o, "add", text) : PWY_OK;
+    if (len == start) return PWY_OK;
+    if (len < sizeof text) snprintf(text + len, sizeof text - len, "}");
+    pwy_status status = pwy_options_parse(text, &more);
+    if (status != PWY_OK) return status;
+    status = pwy_options_merge(o, more);
+    pwy_options_free(more);
+    return status;
 }
 
 static pwy_status set_options(const struct add *a, pwy_options *o)

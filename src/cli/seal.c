@@ -13,7 +13,8 @@ static const char more[] =
     "  --quiet          say nothing\n\n"
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 
-struct seal { const char *path, *task, *tolerance, *out; bool help, quiet; pwy_context *ctx; pwy_model *model, *sealed; };
+struct seal { const char *path, *task, *tolerance, *out; bool help, quiet;
+    pwy_context *ctx; pwy_model *model, *sealed; };
 
 static pwy_status seal_model(struct seal *s)
 {
@@ -51,8 +52,8 @@ int cli_seal(int argc, char **argv)
 {
     const struct cli_command *c = cli_command("seal");
     struct seal s = {0};
-    const struct cli_flag flags[] = {{"--task", &s.task, NULL}, {"--tolerance", &s.tolerance, NULL}, {"-o", &s.out, NULL},
-        {"--quiet", NULL, &s.quiet}, {"--help", NULL, &s.help}, {"-h", NULL, &s.help}, {0}};
+    const struct cli_flag flags[] = {{"--task", &s.task, NULL}, {"--tolerance", &s.tolerance, NULL},
+        {"-o", &s.out, NULL}, {"--quiet", NULL, &s.quiet}, {"--help", NULL, &s.help}, {"-h", NULL, &s.help}, {0}};
     if (!cli_flags(c, &argc, argv, flags, NULL)) return CLI_USAGE;
     if (s.help) return cli_help(c, more);
     if (argc != 1) return cli_usage(c, "%s", argc < 1 ? "no model given" : "one model at a time");

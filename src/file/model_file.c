@@ -284,7 +284,8 @@ static void read_loads(pwy_model *m, const struct pw_tensors *tensors)
         snprintf(name, sizeof name, "trunk.%d.load", i);
         const struct pw_tensor *t = pw_tensors_find(tensors, name);
         double *load = pw_trunk_load(m->trunk, i);
-        if (t != NULL && load != NULL && t->dtype == PW_F64 && t->bytes == (size_t)pw_trunk_experts(m->trunk, i) * sizeof(double))
+        size_t bytes = (size_t)pw_trunk_experts(m->trunk, i) * sizeof(double);
+        if (t != NULL && load != NULL && t->dtype == PW_F64 && t->bytes == bytes)
             memcpy(load, t->data, t->bytes);
     }
 }

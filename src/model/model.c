@@ -85,6 +85,7 @@ static void free_parts(pwy_model *m)
     pwy_registry_free(m->registry);
     pw_node_free(m->run);
     pw_model_release(m->parent);
+    pw_model_release(m->other);
     if (m->close_files != NULL) m->close_files(m->files);
     free(m->memory);
     pwy_context_free(m->ctx);

@@ -49,7 +49,7 @@ struct pwy_model {
     struct pw_param *embed;                         /* (vocab, d), tied to the writing head; NULL: no text */
     /* What borrowed weights lie in: files, which the layer that mapped them knows how to close, or bytes. */
     struct pw_chain *files; void (*close_files)(struct pw_chain *); void *memory;
-    pwy_model *parent;                              /* or whose they are: held; NULL */
+    pwy_model *parent, *other;                      /* or whose they are: held; NULL */
     int64_t trunk_fixed, expert_size, total;   /* parameters: of the trunk without experts, of one expert, of all */
     struct pw_node *run;                            /* how it was trained: steps, plan, seed; NULL */
 };
@@ -94,6 +94,10 @@ pwy_status pw_task_set_pathway(struct pwy_task *t, const struct pw_way_plan *pla
    copy: what m owns is copied, so that m may go on changing. */
 pwy_status pw_model_overlay(const pwy_model *m, pwy_model **out);
 pwy_status pw_model_snapshot(const pwy_model *m, pwy_model **out);
+/* Parts of these: tasks with their sources, running loads; PWY_E_STATE for a model that is packed. */
+pwy_status pw_model_copy_tasks(const pwy_model *m, pwy_model *own);
+void pw_model_copy_loads(const pwy_model *m, pwy_model *own);
+pwy_status pw_model_plain(const pwy_model *m);
 /* Room for the nets of tasks added to the registry. */
 pwy_status pw_nets_extend(pwy_model *m);
 /* One more expert of a layer, a copy of `from`, which only pathways reach. Its number in *out. */
@@ -113,6 +117,12 @@ bool pw_way_replaces(const struct pw_net *net, const char *name);   /* a tensor 
 /* 256 bits over all that an answer depends on: numbers, settings, tokenizer, shape. */
 pwy_status pw_closure_digest(const pwy_model *m, const struct pw_net *net, unsigned char out[32]);
 pwy_status pw_closure_size(const pwy_model *m, const struct pw_net *net, int64_t *numbers, int64_t *own);
+
+/* restrict.c: the tasks that keep [tasks] says, what they read, and nothing else. */
+pwy_status pw_model_restrict(const pwy_model *m, const bool *keep, pwy_model **out);
+pwy_status pw_model_rename(const pwy_model *m, const char *name, const char *to, pwy_model **out);      /* rename.c */
+/* merge.c: b's tasks, all sealed, behind a's. What both have must be the same: PWY_E_ARGUMENT names what is not. */
+pwy_status pw_model_merge(const pwy_model *a, const pwy_model *b, pwy_model **out);
 
 /* seal.c. tolerance: how much of a score may be lost by leaving experts out. A new model; task NULL: all. A task that
    was not trained is PWY_E_STATE; one that is sealed stays as it is. */

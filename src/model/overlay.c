@@ -11,7 +11,7 @@ static pwy_status senses_of(void *arg, int64_t task, struct pw_node **out)
 }
 
 /* Tasks as a file would have them, with the sources of the other's. */
-static pwy_status copy_tasks(const pwy_model *m, pwy_model *own)
+pwy_status pw_model_copy_tasks(const pwy_model *m, pwy_model *own)
 {
     struct pw_image image = {0};
     pwy_status status = pw_registry_image(m->registry, 0, senses_of, (void *)(uintptr_t)m, &image);
@@ -34,7 +34,7 @@ static pwy_status take_params(const pwy_model *m, bool copy, pwy_model *own)
     return PWY_OK;
 }
 
-static void copy_loads(const pwy_model *m, pwy_model *own)
+void pw_model_copy_loads(const pwy_model *m, pwy_model *own)
 {
     for (int l = 0; l < m->shape.layers && m->shape.experts > 0; l++)
         memcpy(pw_trunk_load(own->trunk, l), pw_trunk_load(m->trunk, l), (size_t)pw_trunk_experts(m->trunk, l) * sizeof(double));
@@ -47,16 +47,26 @@ static pwy_status lay_over(const pwy_model *m, bool copy, pwy_model *own)
     own->shape = m->shape;
     if (m->tok != NULL) own->tok = pw_tok_hold(m->tok);
     if (m->run != NULL) PW_NEED(own->run = pw_node_copy(m->run));
-    PW_TRY(copy_tasks(m, own));
+    PW_TRY(pw_model_copy_tasks(m, own));
     PW_TRY(take_params(m, copy, own));
     PW_TRY(pw_model_assemble(own));
-    copy_loads(m, own);
+    pw_model_copy_loads(m, own);
+    return PWY_OK;
+}
+
+pwy_status pw_model_plain(const pwy_model *m)
+{
+    for (int i = 0; i < m->params->n; i++)
+        if (m->params->list[i]->packed.at != NULL)
+            return pw_fail(PWY_E_STATE, "the model is packed for inference; the one that it was packed from would be "
+                           "right");
     return PWY_OK;
 }
 
 static pwy_status make(const pwy_model *m, bool copy, pwy_model **out)
 {
     pwy_model *own;
+    PW_TRY(pw_model_plain(m));
     PW_TRY(pw_model_make(m->ctx, &own));
     pwy_status status = lay_over(m, copy, own);
     if (status == PWY_OK) *out = own;

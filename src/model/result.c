@@ -63,8 +63,8 @@ static pwy_status fill_line(const struct pwy_result *r, struct pw_node *line)
     else if (!isnan(r->number)) PW_TRY(pw_node_put_number(line, "number", r->number));
     else PW_TRY(put_scores(r, line));
     PW_TRY(pw_node_put_int(line, "active_params", r->active));
-    PW_TRY(pw_node_put_int(line, "total_params", r->total));
-    return pw_node_put_number(line, "flops", r->flops);
+    PW_TRY(pw_node_put_number(line, "flops", r->flops));
+    return pw_node_put_text(line, "digest", r->digest[0] != '\0' ? r->digest : NULL);
 }
 
 static pwy_status make_json(struct pwy_result *r)
@@ -84,6 +84,7 @@ static pwy_status fill(struct pw_infer *f, int i, const struct pw_generate *how,
     int64_t n_new;
     r->number = NAN;
     r->total = f->m->total;
+    if (item->net->task->sealed && item->net->task->digest != NULL) pw_digest_hex(item->net->task->digest, r->digest);
     r->active = pw_pass_active(&f->pass, item);
     PW_NEED(r->task = pw_strdup(item->net->task->name));
     if (item->net->writes) PW_TRY(pw_generate(f->m, &f->x, item, how, &r->text, &n_new, &f->pass));

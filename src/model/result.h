@@ -1,6 +1,7 @@
 /* One answer, on its own feet. */
 #ifndef PW_RESULT_H
 #define PW_RESULT_H
+#include "base/digest.h"
 #include "model/infer.h"
 
 struct pwy_result {
@@ -9,6 +10,7 @@ struct pwy_result {
     double number;                          /* NaN: not a number's answer */
     char *text;                             /* NULL: not written */
     int64_t active, total; double flops;
+    char digest[PW_DIGEST_HEX];             /* of the sealed task, else "" */
     char *json;
 };
 /* Of item i of the last pass. how: for tasks that write. */

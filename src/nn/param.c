@@ -332,9 +332,26 @@ static pwy_status borrow_slices(struct pw_param *p, const struct pw_param *from)
 
 pwy_status pw_params_borrow(struct pw_params *set, const struct pw_param *from)
 {
-    if (pw_params_find(set, from->name) != NULL)
-        return pw_fail(PWY_E_FORMAT, "tensor '%s' is there twice", from->name);
-    struct pw_param *p = make_param(from->name, from->rank, from->shape, from->n);
+    return pw_params_borrow_as(set, from, from->name);
+}
+
+pwy_status pw_params_borrow_some(struct pw_params *set, const struct pw_param *from, const bool *keep)
+{
+    int64_t size = pw_param_group_size(from), n = 0;
+    PW_TRY(pw_params_borrow(set, from));
+    struct pw_param *p = set->list[set->n - 1];
+    for (int64_t e = 0; e < from->groups; e++)
+        if (keep[e]) p->slice[n++].w = from->slice[e].w;
+    p->groups = p->shape[0] = n;
+    p->n = n * size;
+    return PWY_OK;
+}
+
+pwy_status pw_params_borrow_as(struct pw_params *set, const struct pw_param *from, const char *name)
+{
+    if (pw_params_find(set, name) != NULL)
+        return pw_fail(PWY_E_FORMAT, "tensor '%s' is there twice", name);
+    struct pw_param *p = make_param(name, from->rank, from->shape, from->n);
     PW_NEED(p);
     p->w = from->w;
     p->mapped = true;

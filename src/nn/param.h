@@ -85,6 +85,9 @@ pwy_status pw_params_bring_packed(struct pw_params *set, const char *name, int r
 /* A parameter by the weights of `from`, another set's, which must outlive this one: read-only here, experts by the
    slice. Locks are not taken along. */
 pwy_status pw_params_borrow(struct pw_params *set, const struct pw_param *from);
+pwy_status pw_params_borrow_as(struct pw_params *set, const struct pw_param *from, const char *name);
+/* Of an expert tensor, those that keep [groups] says; the others move up. */
+pwy_status pw_params_borrow_some(struct pw_params *set, const struct pw_param *from, const bool *keep);
 /* The same, but what `from` owns is copied: only what `from` borrows itself must outlive this set. */
 pwy_status pw_params_copy(struct pw_params *set, const struct pw_param *from);
 /* n more experts of an expert tensor, zeros. */

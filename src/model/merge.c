@@ -1,0 +1,219 @@
+/* Two models of one ancestry made one: the second's tasks come behind the first's, with what the first has not. */
+#include "model/model.h"
+#include "task/record.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct merging {
+    const pwy_model *a, *b;
+    pwy_model *own;
+    int32_t **id;                       /* [layers] (experts of b): their numbers in the merged model */
+};
+
+/* --- one ancestry --- */
+
+static bool is_task(const char *name)
+{
+    return strncmp(name, "task/", 5) == 0;
+}
+
+static pwy_status other_ancestry(const char *what)
+{
+    return pw_fail(PWY_E_ARGUMENT, "merge: '%s' is not the same in both models; only models that grew from one sealed "
+                   "model can be merged", what);
+}
+
+/* Sealed tasks have routers of their own: how much of the trunk's is left does not matter. */
+static bool is_router(const char *name)
+{
+    const char *last = strrchr(name, '.');
+    return strncmp(name, "trunk.", 6) == 0 && strcmp(last, ".router") == 0;
+}
+
+static pwy_status same_shape(const struct pw_shape *a, const struct pw_shape *b)
+{
+    bool same = a->d == b->d && a->layers == b->layers && a->heads == b->heads && a->kv_heads == b->kv_heads
+             && (a->experts == 0) == (b->experts == 0) && a->topk == b->topk && a->hidden == b->hidden && a->shared == b->shared
+             && a->window == b->window && a->parallel == b->parallel;
+    return same ? PWY_OK : other_ancestry("model");
+}
+
+static pwy_status same_tokenizer(const pwy_model *a, const pwy_model *b)
+{
+    if (a->tok == NULL || b->tok == NULL) return PWY_OK;
+    char *one = pw_tok_json(a->tok), *two = pw_tok_json(b->tok);
+    pwy_status status = one == NULL || two == NULL ? PWY_E_NOMEM : PWY_OK;
+    if (status == PWY_OK && strcmp(one, two) != 0) status = other_ancestry("tokenizer");
+    free(one);
+    free(two);
+    return status;
+}
+
+static pwy_status same_params(const pwy_model *a, const pwy_model *b)
+{
+    for (int i = 0; i < b->params->n; i++) {
+        const struct pw_param *theirs = b->params->list[i], *ours = pw_params_find(a->params, theirs->name);
+        if (is_task(theirs->name) || is_router(theirs->name) || theirs->slice != NULL || ours == NULL) continue;
+        if (ours->n != theirs->n || memcmp(ours->w, theirs->w, (size_t)ours->n * sizeof(real)) != 0)
+            return other_ancestry(theirs->name);
+    }
+    return PWY_OK;
+}
+
+static pwy_status check_tasks(const pwy_model *a, const pwy_model *b)
+{
+    for (int64_t i = 0; i < b->registry->n; i++) {
+        struct pwy_task *t, *same;
+        PW_TRY(pw_registry_task(b->registry, i, &t));
+        if (!t->sealed) return pw_fail(PWY_E_STATE, "merge: task '%s' is not sealed; seal it first", t->name);
+        if (pw_registry_find(a->registry, t->name, &same) == PWY_OK)
+            return pw_fail(PWY_E_EXISTS, "merge: both models have a task '%s'; rename one", t->name);
+    }
+    return PWY_OK;
+}
+
+/* --- experts --- */
+
+static bool same_expert(const struct pw_param *p, int e, const struct pw_param *q, int f)
+{
+    return memcmp(p->slice[e].w, q->slice[f].w, (size_t)pw_param_group_size(p) * sizeof(real)) == 0;
+}
+
+/* Where b's expert stands in the first: under its own number most often; -1: it has to come along. */
+static int find_expert(const struct merging *g, int layer, int e)
+{
+    struct pw_param *w13, *w2, *b13, *b2;
+    pw_trunk_expert_params(g->own->trunk, layer, &w13, &w2);
+    pw_trunk_expert_params(g->b->trunk, layer, &b13, &b2);
+    int n = pw_trunk_experts(g->own->trunk, layer);
+    for (int i = 0; i < n; i++) {
+        int at = (e + i) % n;
+        if (same_expert(w13, at, b13, e) && same_expert(w2, at, b2, e)) return at;
+    }
+    return -1;
+}
+
+static pwy_status bring_expert(struct merging *g, int layer, int e)
+{
+    struct pw_param *w[2], *from[2];
+    int at = pw_trunk_experts(g->own->trunk, layer);
+    PW_TRY(pw_trunk_grow(g->own->trunk, layer, 1));
+    pw_trunk_expert_params(g->own->trunk, layer, &w[0], &w[1]);
+    pw_trunk_expert_params(g->b->trunk, layer, &from[0], &from[1]);
+    for (int i = 0; i < 2; i++)
+        memcpy(w[i]->slice[at].w, from[i]->slice[e].w, (size_t)pw_param_group_size(w[i]) * sizeof(real));
+    g->id[layer][e] = at;
+    return PWY_OK;
+}
+
+static pwy_status merge_experts(struct merging *g)
+{
+    int layers = (int)g->b->shape.layers;
+    PW_NEED(g->id = pw_calloc((size_t)layers, sizeof *g->id));
+    for (int l = 0; l < layers && g->b->shape.experts > 0; l++) {
+        int n = pw_trunk_experts(g->b->trunk, l);
+        PW_NEED(g->id[l] = pw_calloc((size_t)n + 1, sizeof **g->id));
+        for (int e = 0; e < n; e++)
+            if ((g->id[l][e] = find_expert(g, l, e)) < 0) PW_TRY(bring_expert(g, l, e));
+    }
+    return PWY_OK;
+}
+
+/* --- tasks --- */
+
+static pwy_status senses_of(void *arg, int64_t task, struct pw_node **out)
+{
+    return pw_senses_to_node(arg, task, out);
+}
+
+static pwy_status two_images(const struct merging *g, struct pw_image im[2], pwy_registry **out)
+{
+    struct pw_task_segment_bytes bytes[2];
+    PW_TRY(pw_registry_image(g->a->registry, 0, senses_of, (void *)(uintptr_t)g->a, &im[0]));
+    PW_TRY(pw_registry_image(g->b->registry, 0, senses_of, (void *)(uintptr_t)g->b, &im[1]));
+    for (int i = 0; i < 2; i++) bytes[i] = pw_image_bytes(&im[i]);
+    bytes[0].name = bytes[1].name = "model";
+    return pw_registry_open(g->a->ctx, bytes, 2, true, out);
+}
+
+static pwy_status merge_tasks(struct merging *g)
+{
+    struct pw_image im[2] = {{{0}}};
+    pwy_status status = two_images(g, im, &g->own->registry);
+    for (int i = 0; i < 2; i++) pw_image_free(&im[i]);
+    return status == PWY_OK ? pw_registry_load(g->own->registry) : status;
+}
+
+static pwy_status renumber(const struct merging *g, struct pwy_task *t)
+{
+    struct pw_net *net;
+    int layers = (int)g->b->shape.layers;
+    int32_t *ids[layers];
+    int n[layers];
+    pwy_status status = PWY_OK;
+    PW_TRY(pw_model_net(g->b, t->name, &net));
+    if (net->way == NULL || net->way->layer[0].router == NULL) return PWY_OK;
+    memset(ids, 0, sizeof ids);
+    for (int l = 0; l < layers && status == PWY_OK; l++) {
+        const struct pw_way_layer *layer = &net->way->layer[l];
+        n[l] = layer->n;
+        ids[l] = pw_calloc((size_t)n[l] + 1, sizeof **ids);
+        if (ids[l] == NULL) status = PWY_E_NOMEM;
+        for (int i = 0; status == PWY_OK && i < n[l]; i++) ids[l][i] = g->id[l][layer->expert[i]];
+    }
+    struct pw_way_plan plan = {.expert = (const int32_t *const *)ids, .n = n, .adapter = net->way->adapter,
+                               .norms = net->way->norm != NULL};
+    if (status == PWY_OK) status = pw_task_set_pathway(t, &plan, layers);
+    for (int l = 0; l < layers; l++) free(ids[l]);
+    return status;
+}
+
+/* --- all of it --- */
+
+static pwy_status merge_params(struct merging *g)
+{
+    pwy_model *own = g->own;
+    PW_NEED(own->params = pw_params_new((uint64_t)g->a->shape.seed));
+    for (int i = 0; i < g->a->params->n; i++) PW_TRY(pw_params_borrow(own->params, g->a->params->list[i]));
+    for (int i = 0; i < g->b->params->n; i++)
+        if (pw_params_find(own->params, g->b->params->list[i]->name) == NULL)
+            PW_TRY(pw_params_borrow(own->params, g->b->params->list[i]));
+    own->params->closed = true;
+    return PWY_OK;
+}
+
+static pwy_status merge(struct merging *g)
+{
+    pwy_model *own = g->own;
+    own->parent = pw_model_hold((pwy_model *)(uintptr_t)g->a);
+    own->other = pw_model_hold((pwy_model *)(uintptr_t)g->b);
+    own->shape = g->a->shape;
+    const pwy_model *text = g->a->tok != NULL ? g->a : g->b;
+    if (text->tok != NULL) own->tok = pw_tok_hold(text->tok);
+    PW_TRY(merge_tasks(g));
+    PW_TRY(merge_params(g));
+    PW_TRY(pw_model_assemble(own));
+    pw_model_copy_loads(g->a, own);
+    PW_TRY(merge_experts(g));
+    for (int64_t i = g->a->registry->n; i < own->registry->n; i++)
+        PW_TRY(renumber(g, pw_registry_at(own->registry, i)));
+    return PWY_OK;
+}
+
+pwy_status pw_model_merge(const pwy_model *a, const pwy_model *b, pwy_model **out)
+{
+    struct merging g = {.a = a, .b = b};
+    PW_TRY(pw_model_plain(a));
+    PW_TRY(pw_model_plain(b));
+    PW_TRY(same_shape(&a->shape, &b->shape));
+    PW_TRY(same_tokenizer(a, b));
+    PW_TRY(same_params(a, b));
+    PW_TRY(check_tasks(a, b));
+    PW_TRY(pw_model_make(a->ctx, &g.own));
+    pwy_status status = merge(&g);
+    for (int l = 0; g.id != NULL && l < b->shape.layers; l++) free(g.id[l]);
+    free(g.id);
+    if (status == PWY_OK) *out = g.own;
+    else pw_model_release(g.own);
+    return status;
+}
