@@ -119,6 +119,44 @@ START_TEST(added_tasks_move_nothing)
 }
 END_TEST
 
+static int64_t size_of(const char *path)
+{
+    struct bytes b = rig_file(path);
+    free(b.data);
+    return b.len;
+}
+
+/* Adding to a file writes what is new, beside it; opened, packed, it is one model. */
+START_TEST(added_to_a_file)
+{
+    static const int tasks[] = {R_SERIES, R_TWO};
+    char path[128], beside[160];
+    strcpy(path, in_folder("one.pathways"));
+    OK(pwy_model_save(sealed, path));
+    int64_t base = size_of(path);
+    for (int i = 0; i < 2; i++) {
+        pwy_model *m, *more, *again;
+        OK(pwy_model_open(NULL, path, &m));
+        more = added(m, 1 << tasks[i], "{steps: 4, batch: 8, add: {parameters: 100000, clones: 2}}");
+        OK(pwy_model_save_added(more, path));
+        ck_assert_int_eq(size_of(path), base);
+        snprintf(beside, sizeof beside, "%s.delta%d", path, i + 1);
+        ck_assert(size_of(beside) < base);
+        OK(pwy_model_open(NULL, path, &again));
+        char *mine = rig_ask(more, NULL, 1 << tasks[i], 16, 1);
+        rig_same_answers(again, NULL, OLD, 16, old_answers);
+        rig_same_answers(again, "threads: 2", 1 << tasks[i], 16, mine);
+        OK(pwy_model_check(again, NULL));
+        struct bytes one = rig_bytes(more), two = rig_bytes(again);
+        same(one, two);
+        free(mine);
+        pwy_model_free(again);
+        pwy_model_free(more);
+        pwy_model_free(m);
+    }
+}
+END_TEST
+
 /* What is reused is shared with the model that it came from, and that one may go. */
 START_TEST(a_model_over_another_holds_it)
 {
@@ -358,9 +396,11 @@ static Suite *suite(void)
     TCase *t = tcase_create("seal");
     tcase_set_timeout(t, 240);
     tcase_add_unchecked_fixture(t, open_models, close_models);
+    tcase_add_checked_fixture(t, make_folder, remove_folder);
     tcase_add_test(t, sealing_keeps_what_is_answered);
     tcase_add_test(t, sealed_and_reopened_is_the_same);
     tcase_add_test(t, added_tasks_move_nothing);
+    tcase_add_test(t, added_to_a_file);
     tcase_add_test(t, a_model_over_another_holds_it);
     tcase_add_test(t, added_again_is_the_same_file);
     tcase_add_test(t, budgets_hold);

@@ -38,7 +38,7 @@ pwy_status pwy_model_save_added(const pwy_model *model, const char *path)
 {
     PW_GIVEN(model);
     PW_GIVEN(path);
-    return pw_model_write_file(model, NULL, 0, path);
+    return pw_model_write_added(model, path);
 }
 
 pwy_status pwy_model_digest(const pwy_model *model, const char *task, char **hex)

@@ -22,7 +22,7 @@ static pwy_status put_config(const pwy_model *m, struct pw_node *config)
     return pw_node_put_copy(config, "run", m->run);
 }
 
-static pwy_status config_json(const pwy_model *m, char **out)
+pwy_status pw_config_json(const pwy_model *m, char **out)
 {
     struct pw_node *config;
     pwy_status status;
@@ -33,21 +33,20 @@ static pwy_status config_json(const pwy_model *m, char **out)
     return status;
 }
 
-static struct pw_tensor text_tensor(char *name, const char *text)
+struct pw_tensor pw_text_tensor(const char *name, const char *text)
 {
-    return (struct pw_tensor){.name = name, .dtype = PW_U8, .rank = 1, .shape = {(int64_t)strlen(text)}, .data = text,
+    return (struct pw_tensor){.name = (char *)(uintptr_t)name, .dtype = PW_U8, .rank = 1, .shape = {(int64_t)strlen(text)}, .data = text,
                               .bytes = strlen(text)};
 }
 
-static struct pw_tensor load_tensor(const pwy_model *m, int layer, char *name)
+struct pw_tensor pw_load_tensor(const pwy_model *m, int layer)
 {
     int64_t n = pw_trunk_experts(m->trunk, layer);
-    return (struct pw_tensor){.name = name, .dtype = PW_F64, .rank = 1, .shape = {n}, .data = pw_trunk_load(m->trunk,
-        layer),
+    return (struct pw_tensor){.dtype = PW_F64, .rank = 1, .shape = {n}, .data = pw_trunk_load(m->trunk, layer),
                               .bytes = (size_t)n * sizeof(double)};
 }
 
-static struct pw_tensor param_tensor(const struct pw_param *p)
+struct pw_tensor pw_param_tensor(const struct pw_param *p)
 {
     struct pw_tensor t = {.name = p->name, .dtype = REAL_TYPE, .rank = p->rank, .data = p->w,
                           .bytes = (size_t)p->n * sizeof(real)};
@@ -94,7 +93,7 @@ static pwy_status add_packed(struct listing *l, const struct pw_param *p)
 
 static pwy_status add_param(struct listing *l, const struct pw_param *p)
 {
-    struct pw_tensor t = param_tensor(p);
+    struct pw_tensor t = pw_param_tensor(p);
     if (p->packed.at != NULL) return add_packed(l, p);
     if (p->slice != NULL) {
         t.piece = l->piece + l->n_pieces;
@@ -121,11 +120,11 @@ static pwy_status listing_tasks(const pwy_model *m, struct listing *l)
 static pwy_status listing_texts(const pwy_model *m, struct listing *l)
 {
     static char config[] = "pathways.config", tok[] = "pathways.tokenizer";
-    PW_TRY(config_json(m, &l->config));
-    l->list[l->n++] = text_tensor(config, l->config);
+    PW_TRY(pw_config_json(m, &l->config));
+    l->list[l->n++] = pw_text_tensor(config, l->config);
     if (m->tok == NULL) return PWY_OK;
     PW_NEED(l->tok = pw_tok_json(m->tok));
-    l->list[l->n++] = text_tensor(tok, l->tok);
+    l->list[l->n++] = pw_text_tensor(tok, l->tok);
     return PWY_OK;
 }
 
@@ -140,7 +139,8 @@ static pwy_status listing_make(const pwy_model *m, const struct pw_tensor *extra
     PW_TRY(listing_tasks(m, l));
     for (int i = 0; i < m->shape.layers && m->shape.experts > 0; i++) {
         snprintf(l->load_name[i], sizeof l->load_name[i], "trunk.%d.load", i);
-        l->list[l->n++] = load_tensor(m, i, l->load_name[i]);
+        l->list[l->n] = pw_load_tensor(m, i);
+        l->list[l->n++].name = l->load_name[i];
     }
     for (int i = 0; i < m->params->n; i++) PW_TRY(add_param(l, m->params->list[i]));
     for (int64_t i = 0; i < n_extra; i++) l->list[l->n++] = extra[i];
@@ -254,10 +254,25 @@ static bool is_param(const struct pw_tensor *t)
         && !(len > 5 && strcmp(t->name + len - 5, ".load") == 0);
 }
 
+/* A tensor that deltas added to: experts lie where their file has them. */
+static pwy_status bring_pieces(struct pw_params *set, const struct pw_tensor *t)
+{
+    int64_t n = t->shape[0], size = n > 0 ? (int64_t)(t->bytes / (size_t)n / sizeof(real)) : 0, at = 0;
+    real **slice;
+    PW_NEED(slice = pw_calloc((size_t)n + 1, sizeof *slice));
+    for (int k = 0; k < t->n_pieces; k++)
+        for (int64_t e = 0; e < t->piece[k].n && at < n; e++)
+            slice[at++] = (real *)(uintptr_t)t->piece[k].data + e * size;
+    pwy_status status = pw_params_bring_slices(set, t->name, t->rank, t->shape, slice);
+    free(slice);
+    return status;
+}
+
 static pwy_status bring(struct pw_params *set, const struct pw_tensor *t, bool own)
 {
     real *w = (real *)(uintptr_t)t->data;
-    own = own || t->n_pieces > 0 || (uintptr_t)t->data % sizeof(real) != 0;
+    if (t->n_pieces > 0 && !own) return bring_pieces(set, t);
+    own = own || (uintptr_t)t->data % sizeof(real) != 0;
     if (own) {
         PW_NEED(w = pw_calloc(t->bytes / sizeof(real) + 1, sizeof(real)));
         pw_tensor_copy(t, w);

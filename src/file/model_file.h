@@ -13,6 +13,15 @@ pwy_status pw_model_write(const pwy_model *m, const struct pw_tensor *extra, int
 pwy_status pw_model_write_file(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, const char *path);
 pwy_status pw_model_write_memory(const pwy_model *m, struct pw_buf *out);
 
+/* What files are made of; names are the caller's. */
+pwy_status pw_config_json(const pwy_model *m, char **out);
+struct pw_tensor pw_text_tensor(const char *name, const char *text);
+struct pw_tensor pw_load_tensor(const pwy_model *m, int layer);
+struct pw_tensor pw_param_tensor(const struct pw_param *p);
+/* added.c: where the model grew from the one that is in the file, and its tasks are all there as they were, only what
+   is new, as a delta; else as pw_model_write_file. */
+pwy_status pw_model_write_added(const pwy_model *m, const char *path);
+
 /* Weights are borrowed from `tensors`' memory, which must outlive the model, or copied when `own`. */
 pwy_status pw_model_from_tensors(pwy_context *ctx, const struct pw_tensors *tensors, const char *name, bool own,
                                  pwy_model **out);

@@ -172,6 +172,18 @@ pwy_status pw_params_bring_packed(struct pw_params *set, const char *name, int r
     return status;
 }
 
+pwy_status pw_params_bring_slices(struct pw_params *set, const char *name, int rank, const int64_t *shape,
+                                  real *const *slice)
+{
+    PW_TRY(bring(set, name, rank, shape, NULL, true));
+    struct pw_param *p = set->list[set->n - 1];
+    p->groups = shape[0];
+    PW_NEED(p->slice = pw_calloc((size_t)p->groups + 1, sizeof *p->slice));
+    for (int64_t e = 0; e < p->groups; e++)
+        p->slice[e].w = slice[e];
+    return PWY_OK;
+}
+
 /* --- slices --- */
 
 /* Rows of a table, and the experts of a tensor (expert, in, out). */

@@ -82,6 +82,9 @@ pwy_status pw_params_bring(struct pw_params *set, const char *name, int rank, co
    also on failure. */
 pwy_status pw_params_bring_packed(struct pw_params *set, const char *name, int rank, const int64_t *shape,
                                   struct pw_packed packed);
+/* The same of experts that lie apart: slice [shape[0]], each mapped. */
+pwy_status pw_params_bring_slices(struct pw_params *set, const char *name, int rank, const int64_t *shape,
+                                  real *const *slice);
 /* A parameter by the weights of `from`, another set's, which must outlive this one: read-only here, experts by the
    slice. Locks are not taken along. */
 pwy_status pw_params_borrow(struct pw_params *set, const struct pw_param *from);
