@@ -1,4 +1,5 @@
 /* Tasks that are sealed, and tasks added behind them: what was answered before is answered after, to the bit. */
+#include "base/example_bytes.h"
 #include "model/model.h"
 #include "train_rig.h"
 
@@ -390,6 +391,48 @@ START_TEST(a_changed_number_is_found)
 }
 END_TEST
 
+/* A task whose weights are as they were, but whose answers are not what was kept. */
+START_TEST(golden_answers_are_compared)
+{
+    pwy_model *m = reopened(sealed);
+    struct pw_net *net;
+    OK(pw_model_net(m, "words", &net));
+    struct pw_node *answers = pw_node_get(net->task->golden, "answers");
+    ck_assert(answers != NULL && answers->n == 3);
+    OK(pwy_model_check(m, "words"));
+    char *text = answers->item[1]->text;
+    text[0] = text[0] == '0' ? '1' : '0';
+    FAILS(pwy_model_check(m, "words"), PWY_E_FORMAT);
+    SAYS("golden input 1");
+    pwy_model_free(m);
+}
+END_TEST
+
+/* Every kind of value comes back as it was; cut short anywhere it is an error. */
+START_TEST(examples_as_bytes)
+{
+    for (int task = 0; task < R_TASKS; task++) {
+        struct pw_buf one = {0}, two = {0};
+        pwy_example *ex, *back;
+        OK(pwy_example_new(&ex));
+        OK(pwy_example_new(&back));
+        rig_parts(task, 7, ex);
+        OK(pw_example_write(ex, &one));
+        OK(pw_example_read(one.data, one.len, back));
+        OK(pw_example_write(back, &two));
+        ck_assert(one.len == two.len && memcmp(one.data, two.data, one.len) == 0);
+        for (size_t len = 0; len < one.len; len += 1 + one.len / 50) {
+            pwy_example_clear(back);
+            FAILS(pw_example_read(one.data, len, back), PWY_E_FORMAT);
+        }
+        pw_buf_free(&one);
+        pw_buf_free(&two);
+        pwy_example_free(ex);
+        pwy_example_free(back);
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("seal");
@@ -409,6 +452,8 @@ static Suite *suite(void)
     tcase_add_test(t, extracted_is_the_same);
     tcase_add_test(t, forgotten_pruned_renamed);
     tcase_add_test(t, merged_is_the_same);
+    tcase_add_test(t, golden_answers_are_compared);
+    tcase_add_test(t, examples_as_bytes);
     tcase_add_test(t, a_changed_number_is_found);
     suite_add_tcase(s, t);
     return s;

@@ -5,7 +5,8 @@
 
 static const char about_verify[] =
     "Reads every byte of MODEL, and of what was added beside it (MODEL.delta1, ...), against the digests in it, and\n"
-    "names each tensor that differs, the header, or the padding between tensors.\n\n"
+    "names each tensor that differs, the header, or the padding between tensors. Then makes the digest of each sealed\n"
+    "task anew, and answers its golden inputs again.\n\n"
     "  --json    one JSON object a line for each part that differs: file part why\n\n"
     "Exit status: 0 every byte is as it was written, 1 something differs or cannot be read, 2 used wrongly.\n";
 
@@ -54,6 +55,26 @@ static bool model_alone(const struct cli_command *c, int argc, char **argv, bool
     return !help && argc == 1;
 }
 
+/* Each sealed task: its digest made anew, its golden inputs answered again. */
+static int check_tasks(pwy_context *ctx, const char *path, pwy_damage_fn tell)
+{
+    pwy_model *model;
+    int result = CLI_DONE;
+    if (pwy_model_open(ctx, path, &model) != PWY_OK) return cli_fail();
+    pwy_registry *tasks = pwy_model_registry(model);
+    for (int64_t i = 0; i < pwy_registry_count(tasks); i++) {
+        const char *name = pwy_task_name(pwy_registry_at(tasks, i));
+        char part[256];
+        pwy_status status = pwy_model_check(model, name);
+        if (status == PWY_OK || status == PWY_E_STATE) continue;
+        snprintf(part, sizeof part, "task '%s'", name);
+        tell(path, part, pwy_error_message(), NULL);
+        result = CLI_FAILED;
+    }
+    pwy_model_free(model);
+    return result;
+}
+
 int cli_verify(int argc, char **argv)
 {
     bool json = false;
@@ -61,7 +82,8 @@ int cli_verify(int argc, char **argv)
     if (!model_alone(cli_command("verify"), argc, argv, &json, about_verify, &result)) return result;
     pwy_context *ctx = cli_context(1, true);
     if (ctx == NULL) return CLI_FAILED;
-    result = pwy_model_verify(ctx, argv[0], json ? say_json : say, NULL) == PWY_OK ? CLI_DONE : cli_fail();
+    pwy_damage_fn tell = json ? say_json : say;
+    result = pwy_model_verify(ctx, argv[0], tell, NULL) == PWY_OK ? check_tasks(ctx, argv[0], tell) : cli_fail();
     pwy_context_free(ctx);
     return result;
 }

@@ -137,6 +137,11 @@ pwy_status pw_model_lock(pwy_model *m);                              /* the clos
 /* PWY_E_FORMAT where a sealed task's closure is not what was sealed. */
 pwy_status pw_task_check(const pwy_model *m, struct pw_net *net);
 
+/* golden.c: a task keeps a few validation rows; sealed, the bytes of its answers to them; and answers them again. */
+pwy_status pw_golden_keep(struct pwy_task *t);
+pwy_status pw_golden_answer(const pwy_model *m, struct pw_net *net);
+pwy_status pw_golden_replay(const pwy_model *m, struct pw_net *net);     /* PWY_E_FORMAT: one differs */
+
 /* --- a batch --- */
 struct pw_item {
     struct pw_net *net;

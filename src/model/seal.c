@@ -161,6 +161,7 @@ static pwy_status seal_net(pwy_model *m, struct pw_net *net, const struct pw_sea
     if (!net->task->trained)
         return pw_fail(PWY_E_STATE, "it has not been trained; pwy_trainer_run trains it, then it can be sealed");
     PW_TRY(own_way(m, net, how->tolerance));
+    PW_TRY(pw_golden_answer(m, net));
     PW_TRY(pw_closure_digest(m, net, digest));
     PW_TRY(pw_task_set_digest(net->task, digest));
     net->task->sealed = true;
@@ -225,7 +226,9 @@ pwy_status pw_task_check(const pwy_model *m, struct pw_net *net)
     unsigned char digest[PW_DIGEST_LEN];
     if (!net->task->sealed) return PWY_OK;
     PW_TRY(pw_closure_digest(m, net, digest));
-    if (net->task->digest != NULL && memcmp(digest, net->task->digest, sizeof digest) == 0) return PWY_OK;
-    pw_fail(PWY_E_FORMAT, "its closure is not what was sealed: the digest differs");
-    return pw_fail_task(net->task->name);
+    if (net->task->digest == NULL || memcmp(digest, net->task->digest, sizeof digest) != 0) {
+        pw_fail(PWY_E_FORMAT, "its closure is not what was sealed: the digest differs");
+        return pw_fail_task(net->task->name);
+    }
+    return pw_golden_replay(m, net) == PWY_OK ? PWY_OK : pw_fail_task(net->task->name);
 }

@@ -75,6 +75,7 @@ static pwy_status put_all(struct pw_node *map, const struct pwy_task *t)
     PW_TRY(put_settings(map, t));
     PW_TRY(put_fitted(map, t));
     PW_TRY(pw_node_put_copy(map, "pathway", t->pathway));
+    PW_TRY(pw_node_put_copy(map, "golden", t->golden));
     return pw_node_put_copy(map, "use", t->use);
 }
 
@@ -104,7 +105,7 @@ pwy_status pw_task_to_json(const struct pwy_task *t, char **out)
 /* What is read of a task's map by table; texts are borrowed by nobody and freed after. */
 struct saved {
     char *target, *missing, *metric;
-    const struct pw_node *parts, *columns, *labels, *label_count, *pathway, *use;
+    const struct pw_node *parts, *columns, *labels, *label_count, *pathway, *use, *golden;
     double weight, mean, spread, wide_scale, trunk_scale;
     int64_t n_train;
     bool fixed_labels;
@@ -117,7 +118,8 @@ static const struct pw_option saved_options[] = {
     FIELD(fixed_labels, PW_OPT_FLAG, 0, 0), FIELD(mean, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL),
     FIELD(spread, PW_OPT_NUMBER, 0, HUGE_VAL), FIELD(n_train, PW_OPT_INT, 0, 9e18),
     FIELD(wide_scale, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL), FIELD(trunk_scale, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL),
-    FIELD(pathway, PW_OPT_NODE, 0, 0), FIELD(use, PW_OPT_NODE, 0, 0), {0}
+    FIELD(pathway, PW_OPT_NODE, 0, 0), FIELD(use, PW_OPT_NODE, 0, 0),
+    FIELD(golden, PW_OPT_NODE, 0, 0), {0}
 };
 
 static bool is_list(const struct pw_node *node)
@@ -206,6 +208,7 @@ static pwy_status fill_task(struct pwy_task *t, const struct saved *s)
     PW_TRY(read_labels(t, s));
     if (s->pathway != NULL) PW_NEED(t->pathway = pw_node_copy(s->pathway));
     if (s->use != NULL) PW_NEED(t->use = pw_node_copy(s->use));
+    if (s->golden != NULL) PW_NEED(t->golden = pw_node_copy(s->golden));
     t->weight = s->weight;
     t->mean = s->mean;
     t->spread = s->spread;

@@ -36,6 +36,7 @@ void pw_task_close(struct pwy_task *t)
 {
     pw_node_free(t->pathway);
     pw_node_free(t->use);
+    pw_node_free(t->golden);
     for (int p = 0; p < t->n_parts; p++) pw_node_free(t->parts[p].options);
     for (int s = 0; s < 3; s++)
         if (t->source[s] != NULL) pw_source_release(t->source[s]);

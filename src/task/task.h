@@ -34,6 +34,7 @@ struct pwy_task {
     double wide_scale, trunk_scale;         /* answer = wide_scale * wide + trunk_scale * trunk; else 0, 1 */
     struct pw_node *pathway;                /* its own way through the trunk (model/way.c); NULL: the trunk's */
     struct pw_node *use;                    /* which experts matter to it, measured (train/choose.c); NULL: not known */
+    struct pw_node *golden;                 /* inputs and, sealed, answers to them (model/golden.c); NULL: none */
     const uint8_t *digest;                  /* [32] of the sealed task, in its file or the registry; NULL: none */
     int index, slot, n_parts;               /* index: as callers count; slot: for good (store.h) */
     bool fixed_labels;                      /* given by name, not found in the rows: others are bad rows */
