@@ -9,6 +9,7 @@ static const char more[] =
     "Answers one example for each FILE-OR-TEXT: an argument that names a file is read as the task's sense takes it\n"
     "(a picture, a sound, ...); for text, anything else is the text itself; `-` reads standard input. A task with\n"
     "several parts takes them as part=value, all of one example; a table's row as column=value.\n\n"
+    "  --task NAME      which task; without it the model says which task is meant, or that it is\n"
     "                   unknown; a file is read by the first sense that can, anything else is a text or name=value\n"
     "  --ranking        without --task: only which task it may be: one JSON object a line\n"
     "  --json           one JSON object a line: task label scores (or number, or text) active_params\n"

@@ -1,0 +1,116 @@
+/* The raw answers of every sealed task of a model to rows of a recipe's test split, as a digest a task: what must be the
+   same bytes after every addition.
+
+     answers MODEL RECIPE [--data DIR] [--rows N] [--threads N] [--batch N] */
+#include "base/digest.h"
+#include <pathways/pathways.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct run { const char *model, *recipe, *data; int64_t rows, threads; int batch; };
+
+static int fail(void)
+{
+    fprintf(stderr, "answers: %s\n", pwy_error_message());
+    return 1;
+}
+
+static void add_result(struct pw_digest *d, const pwy_result *r)
+{
+    double number = pwy_result_number(r);
+    pw_digest_add(d, &number, sizeof number);
+    if (pwy_result_text(r) != NULL) pw_digest_add_text(d, pwy_result_text(r));
+    for (int64_t i = 0; i < pwy_result_count(r); i++) {
+        double score = pwy_result_score(r, i);
+        pw_digest_add_text(d, pwy_result_label(r, i));
+        pw_digest_add(d, &score, sizeof score);
+    }
+}
+
+static pwy_status some(pwy_session *s, const char *task, pwy_example **ex, int n, struct pw_digest *d)
+{
+    pwy_result *result[64];
+    pwy_status status = pwy_session_predict_batch(s, task, (const pwy_example *const *)ex, n, result);
+    for (int i = 0; status == PWY_OK && i < n; i++) {
+        add_result(d, result[i]);
+        pwy_result_free(result[i]);
+    }
+    return status;
+}
+
+/* Rows 0, 1, ... of the test split, `batch` at a time; bad ones are left out. */
+static pwy_status task_digest(const struct run *run, pwy_session *s, pwy_task *task, char hex[PW_DIGEST_HEX])
+{
+    unsigned char digest[PW_DIGEST_LEN];
+    struct pw_digest d;
+    pwy_source *test;
+    pwy_example *ex[64];
+    pwy_status status = pwy_task_get_source(task, PWY_TEST, &test);
+    int64_t n = status == PWY_OK ? pwy_source_count(test) : 0, at = 0;
+    if (status != PWY_OK) return status;
+    for (int i = 0; i < run->batch; i++) pwy_example_new(&ex[i]);
+    pw_digest_begin(&d);
+    while (status == PWY_OK && at < n && at < run->rows) {
+        int have = 0;
+        for (; have < run->batch && at < n && at < run->rows; at++)
+            have += pwy_source_read(test, at, ex[have]) == PWY_OK;
+        status = some(s, pwy_task_name(task), ex, have, &d);
+    }
+    for (int i = 0; i < run->batch; i++) pwy_example_free(ex[i]);
+    pw_digest_end(&d, digest);
+    pw_digest_hex(digest, hex);
+    return status;
+}
+
+static pwy_status all(const struct run *run, pwy_session *s, pwy_recipe *recipe, pwy_model *model)
+{
+    pwy_registry *tasks = pwy_recipe_registry(recipe);
+    for (int64_t i = 0; i < pwy_registry_count(tasks); i++) {
+        pwy_task *t = pwy_registry_at(tasks, i), *there;
+        char hex[PW_DIGEST_HEX];
+        if (pwy_registry_find(pwy_model_registry(model), pwy_task_name(t), &there) != PWY_OK) continue;
+        pwy_status status = task_digest(run, s, t, hex);
+        if (status != PWY_OK) return status;
+        printf("%s %s\n", hex, pwy_task_name(t));
+    }
+    return PWY_OK;
+}
+
+static pwy_status open_all(const struct run *run, pwy_recipe **recipe, pwy_model **model, pwy_session **s)
+{
+    pwy_options *o, *p;
+    pwy_options_new(&o);
+    pwy_options_new(&p);
+    if (run->data != NULL) pwy_options_set(o, "data", run->data);
+    pwy_options_set_int(p, "threads", run->threads);
+    pwy_status status = pwy_recipe_open(NULL, run->recipe, o, recipe);
+    if (status == PWY_OK) status = pwy_model_open(NULL, run->model, model);
+    if (status == PWY_OK) status = pwy_session_new(*model, p, s);
+    pwy_options_free(o);
+    pwy_options_free(p);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct run run = {.rows = 200, .threads = 1, .batch = 1};
+    pwy_recipe *recipe = NULL;
+    pwy_model *model = NULL;
+    pwy_session *s = NULL;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--data") == 0 && i + 1 < argc) run.data = argv[++i];
+        else if (strcmp(argv[i], "--rows") == 0 && i + 1 < argc) run.rows = atol(argv[++i]);
+        else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc) run.threads = atol(argv[++i]);
+        else if (strcmp(argv[i], "--batch") == 0 && i + 1 < argc) run.batch = atoi(argv[++i]);
+        else if (run.model == NULL) run.model = argv[i];
+        else run.recipe = argv[i];
+    }
+    if (run.recipe == NULL || run.batch < 1 || run.batch > 64) return fprintf(stderr, "usage: answers MODEL RECIPE\n"), 2;
+    if (open_all(&run, &recipe, &model, &s) != PWY_OK) return fail();
+    int result = all(&run, s, recipe, model) == PWY_OK ? 0 : fail();
+    pwy_session_free(s);
+    pwy_model_free(model);
+    pwy_recipe_free(recipe);
+    return result;
+}
