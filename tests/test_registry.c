@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "file/chain.h"
 #include "file/registry_file.h"
 #include "pathways/pathways.h"
 
@@ -375,6 +376,30 @@ static void changes_come_back(int read_every)
     pwy_registry_free(r);
 }
 
+/* The same beside a file. */
+START_TEST(a_file_and_its_delta)
+{
+    char beside[80];
+    struct pw_image delta;
+    struct pw_tensor list[PW_REGISTRY_TENSORS];
+    int number = 0;
+    pwy_registry *r = reopened(registry(60)), *both;
+    snprintf(beside, sizeof beside, "%s.delta1", path);
+    change_some(r);
+    const struct pw_registry_changes c = {.again = (const int64_t[]){7, 10}, .n_again = 2, .first = 58,
+                                          .gone = (const char *const[]){"task 5", "task 40"}, .n_gone = 2};
+    OK(pw_registry_delta(r, &c, NULL, NULL, &delta));
+    OK(pw_delta_write(path, NULL, list, pw_registry_tensors(&delta, list), &number));
+    ck_assert_int_eq(number, 1);
+    OK(pwy_registry_open(NULL, path, &both));
+    same_image(both, r);
+    pw_image_free(&delta);
+    pwy_registry_free(both);
+    pwy_registry_free(r);
+    ck_assert_int_eq(unlink(beside), 0);
+}
+END_TEST
+
 START_TEST(a_delta_holds_the_changes)
 {
     changes_come_back(1);
@@ -551,7 +576,7 @@ int main(void)
 {
     const TTest *const tests[] = {names_come_and_go, a_name_twice_is_refused, a_file_comes_back_whole,
         what_is_not_read_is_copied, threads_find_the_same, many_labels, deltas_change_what_was,
-        a_delta_holds_the_changes, queries,
+        a_delta_holds_the_changes, a_file_and_its_delta, queries,
         queries_that_are_wrong, sealed_tasks_stay, damage_never_crashes, files_that_are_none};
     Suite *s = suite_create("registry");
     TCase *t = tcase_create("registry");

@@ -120,7 +120,7 @@ pwy_status pw_registry_read_file(pwy_context *ctx, const char *path, pwy_registr
 {
     struct pw_chain *chain;
     PW_TRY(pw_chain_open(path, &chain));
-    pwy_status status = pw_registry_from_tensors(ctx, chain->all, path, false, out);
+    pwy_status status = pw_registry_from_chain(ctx, chain, out);
     if (status == PWY_OK) pw_registry_keep(*out, chain, let_go);
     else pw_chain_free(chain);
     return status;
