@@ -13,3 +13,6 @@ pathways_sources += src/train/sleep.c src/train/adafactor.c src/train/copy.c
 check_PROGRAMS += tests/test_optimizer
 tests_test_optimizer_SOURCES = tests/test_optimizer.c tests/param_rig.h
 EXTRA_DIST += tests/golden/optimizer.py tests/golden/optimizer.json
+EXTRA_PROGRAMS += bench/optimizer
+bench_optimizer_SOURCES = bench/optimizer.c
+bench_optimizer_LDADD = libpathways-internal.la
