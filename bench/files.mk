@@ -1,4 +1,9 @@
 EXTRA_DIST += bench/record.sh bench/many.sh bench/llama.py bench/sparse.py bench/sparse.sh
+EXTRA_DIST += bench/large.sh
+EXTRA_PROGRAMS += bench/large
+bench_large_SOURCES = bench/large.c
+bench_large_LDADD = libpathways-internal.la
+EXTRA_DIST += bench/record.sh bench/many.sh bench/sparse.py bench/sparse.sh
 EXTRA_PROGRAMS += bench/lm
 bench_lm_SOURCES = bench/lm.c
 bench_lm_LDADD = libpathways-internal.la

@@ -1,4 +1,4 @@
-/* Model files: what was saved comes back, damage is named and harms nobody, the old file stays till the new is whole. */
+/* Model files: what was saved comes back, damage is named and harms nobody, the old file stays until it is replaced. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -255,6 +255,30 @@ START_TEST(a_delta_is_part_of_the_model)
 }
 END_TEST
 
+/* Slices behind what is read whole. */
+START_TEST(odd_deltas)
+{
+    static const char *const names[] = {"pathways.config", "task/words/head.b", "trunk.0.load", "trunk.0.qkv"};
+    struct pw_tensors *t;
+    char name[64];
+    OK(pw_tensors_read(file.data, (size_t)file.len, "f", &t));
+    for (int i = 0; i < 4; i++) {
+        pwy_model *m = NULL;
+        struct pw_tensor more = *pw_tensors_find(t, names[i]);
+        snprintf(name, sizeof name, "%s+%lld", names[i], (long long)more.shape[0]);
+        more.name = name;
+        more.shape[0] = 0;
+        more.bytes = 0;
+        OK(pwy_model_save(model, in_folder("one")));
+        OK(pw_delta_write(in_folder("one"), NULL, &more, 1, NULL));
+        FAILS(pwy_model_open(NULL, in_folder("one"), &m), PWY_E_FORMAT);
+        SAYS(names[i]);
+        ck_assert_ptr_null(m);
+    }
+    pw_tensors_free(t);
+}
+END_TEST
+
 /* --- damage --- */
 
 static void refused(const void *data, int64_t len, const char *what)
@@ -442,6 +466,7 @@ static Suite *suite(void)
     tcase_add_test(t, killed_while_saving);
     tcase_add_test(t, a_changed_weight_is_named);
     tcase_add_test(t, a_delta_is_part_of_the_model);
+    tcase_add_test(t, odd_deltas);
     tcase_add_test(t, not_a_model);
     tcase_add_test(t, cut_short);
     tcase_add_test(t, wrong_in_one_place);

@@ -379,6 +379,18 @@ static pwy_status from_bytes(pwy_context *ctx, const char *data, size_t len, con
     return status;
 }
 
+/* What is read whole must lie in one place: of a model only experts are added to slice by slice. */
+static pwy_status check_pieces(const struct pw_tensors *t, const char *name)
+{
+    for (int64_t i = 0; i < t->n; i++) {
+        const struct pw_tensor *x = &t->list[i];
+        if (x->n_pieces == 0 || (strstr(x->name, ".experts.") != NULL && (x->rank == 3 || pw_is_packed(x)))) continue;
+        return pw_fail(PWY_E_FORMAT, "%s: a delta adds slices to tensor '%s'; only experts can be added so", name,
+                       x->name);
+    }
+    return PWY_OK;
+}
+
 pwy_status pw_model_read_file(pwy_context *ctx, const char *path, pwy_model **out)
 {
     struct pw_chain *c;
@@ -386,7 +398,8 @@ pwy_status pw_model_read_file(pwy_context *ctx, const char *path, pwy_model **ou
     PW_TRY(pw_chain_open(path, &c));
     if (c->ignored != NULL)
         pw_log(ctx, PWY_LOG_WARNING, "%s: left out: it belongs to another %s", c->ignored, path);
-    pwy_status status = model_from(ctx, &(struct origin){c->all, path, false, c}, &m);
+    pwy_status status = check_pieces(c->all, path);
+    if (status == PWY_OK) status = model_from(ctx, &(struct origin){c->all, path, false, c}, &m);
     if (status != PWY_OK) {
         pw_chain_free(c);
         return status;

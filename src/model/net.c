@@ -182,12 +182,32 @@ static pwy_status declare_and_count(const pwy_model *m, struct pw_net *net)
     return net->writes ? pack_vocabulary(m) : PWY_OK;
 }
 
+enum { STRETCH = 16384 };               /* bytes that are worth a call */
+
+static pwy_status read_soon(void *arg, const struct pw_closure_part *part)
+{
+    const struct pw_param *p = part->p;
+    const real *w = part->expert < 0 ? p->w : pw_param_group(p, part->expert);
+    size_t bytes = (size_t)(part->expert < 0 ? p->n : pw_param_group_size(p)) * sizeof(real);
+    (void)arg;
+    if (w != NULL && p->mapped && p->kind != PW_TABLE && p->kind != PW_CONST && bytes >= STRETCH) pw_map_soon(w, bytes);
+    return PWY_OK;
+}
+
+/* Has the system read the few experts of a way, and what else an answer reads whole, in the background. */
+static pwy_status read_ahead(const pwy_model *m, const struct pw_net *net)
+{
+    if (m->files == NULL || net->way == NULL || net->way->layer[0].router == NULL) return PWY_OK;
+    return pw_closure_walk(m, net, read_soon, NULL);
+}
+
 static pwy_status load_net(const pwy_model *m, int task)
 {
     struct pw_net *net;
     PW_TRY(make_net(m, task, &net));
     pwy_status status = load_senses(net);
     if (status == PWY_OK) status = declare_and_count(m, net);
+    if (status == PWY_OK) status = read_ahead(m, net);
     if (status == PWY_OK) {
         __atomic_store_n(&m->nets->net[task], net, __ATOMIC_RELEASE);
         return PWY_OK;

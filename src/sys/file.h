@@ -9,6 +9,10 @@ struct pw_mapping { const char *data; size_t len; uint64_t device, inode; };    
 pwy_status pw_map_open(const char *path, struct pw_mapping *out);  /* a regular file; len 0 maps to data "" */
 pwy_status pw_map_fd(int fd, const char *name, struct pw_mapping *out);
 void pw_map_close(struct pw_mapping *mapping);
+/* Of a stretch of a mapping. random: its pages are read as they are touched, with none around them. soon: all of it is
+   read in the background. */
+void pw_map_random(const void *from, size_t len);
+void pw_map_soon(const void *from, size_t len);
 
 /* Unpacks a gzip file into an unlinked temporary file ($TMPDIR or /tmp) and maps that; a plain file is mapped as it
    is. A cut-off or damaged gzip is PWY_E_FORMAT. */

@@ -51,6 +51,25 @@ pwy_status pw_map_open(const char *path, struct pw_mapping *out)
     return status;
 }
 
+static void advise(const void *from, size_t len, int advice)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)from + page - 1) / page * page;
+    if (advice == MADV_WILLNEED)
+        begin = (uintptr_t)from / page * page;
+    if ((uintptr_t)from + len > begin)
+        (void)madvise((void *)begin, (uintptr_t)from + len - begin, advice);
+}
+
+void pw_map_random(const void *from, size_t len)
+{
+    advise(from, len, MADV_RANDOM);
+}
+
+void pw_map_soon(const void *from, size_t len)
+{
+    advise(from, len, MADV_WILLNEED);
+}
+
 void pw_map_close(struct pw_mapping *mapping)
 {
     if (mapping->len > 0)
