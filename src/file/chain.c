@@ -104,14 +104,23 @@ static pwy_status check_delta(const struct pw_chain *c, const struct pw_link *l,
     return PWY_OK;
 }
 
-/* Nothing stands at `number`: then nothing of this base may stand behind it. */
-static pwy_status check_gap(const struct pw_chain *c, int number)
+static bool is_there(char *path)
+{
+    bool there = path != NULL && access(path, F_OK) == 0;
+    free(path);
+    return there;
+}
+
+/* Nothing stood at `number`: then nothing of this base may stand behind it. *came: both were written meanwhile. */
+static pwy_status check_gap(const struct pw_chain *c, int number, bool *came)
 {
     struct pw_link l;
     pwy_status status = open_link(delta_path(c->path, number + 1), &l);
     if (status != PWY_OK)
         return status == PWY_E_NOT_FOUND ? PWY_OK : status;
-    if (text_is(l.tensors, "base", pw_tensors_text(c->link[0].tensors, "digest")))
+    bool ours = text_is(l.tensors, "base", pw_tensors_text(c->link[0].tensors, "digest"));
+    *came = ours && is_there(delta_path(c->path, number));
+    if (ours && !*came)
         status = pw_fail_at(PWY_E_FORMAT, c->path, 0, "'%s' is there, but not the delta before it; put that back, or "
                             "take the later ones away to open the model as it was", l.path);
     free_link(&l);
@@ -127,7 +136,7 @@ static pwy_status open_delta(struct pw_chain *c, bool *more)
         return pw_fail_at(PWY_E_LIMIT, c->path, 0, "more than %d deltas; pack it", MOST_DELTAS);
     pwy_status status = open_link(delta_path(c->path, c->n), &l);
     if (status == PWY_E_NOT_FOUND)
-        return check_gap(c, c->n);
+        return check_gap(c, c->n, more);
     PW_TRY(status);
     status = check_delta(c, &l, &ours);
     if (status == PWY_OK && ours)
