@@ -49,8 +49,8 @@ static const int32_t *candidates(const pwy_model *m, const struct pw_net *net, c
 {
     int layer = atoi(p->name + strlen("trunk."));
     const struct pw_way_layer *own = net->way == NULL ? NULL : &net->way->layer[layer];
-    *n = own != NULL && own->router != NULL ? own->n : (int)m->shape.experts;
-    return own != NULL && own->router != NULL ? own->expert : NULL;
+    *n = own != NULL && own->expert != NULL ? own->n : (int)m->shape.experts;
+    return own != NULL && own->expert != NULL ? own->expert : NULL;
 }
 
 struct member { struct pw_param *p; const char *key; bool own; };

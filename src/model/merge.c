@@ -144,30 +144,6 @@ static pwy_status merge_tasks(struct merging *g)
     return status == PWY_OK ? pw_registry_load(g->own->registry) : status;
 }
 
-static pwy_status renumber(const struct merging *g, struct pwy_task *t)
-{
-    struct pw_net *net;
-    int layers = (int)g->b->shape.layers;
-    int32_t *ids[layers];
-    int n[layers];
-    pwy_status status = PWY_OK;
-    PW_TRY(pw_model_net(g->b, t->name, &net));
-    if (net->way == NULL || net->way->layer[0].router == NULL) return PWY_OK;
-    memset(ids, 0, sizeof ids);
-    for (int l = 0; l < layers && status == PWY_OK; l++) {
-        const struct pw_way_layer *layer = &net->way->layer[l];
-        n[l] = layer->n;
-        ids[l] = pw_calloc((size_t)n[l] + 1, sizeof **ids);
-        if (ids[l] == NULL) status = PWY_E_NOMEM;
-        for (int i = 0; status == PWY_OK && i < n[l]; i++) ids[l][i] = g->id[l][layer->expert[i]];
-    }
-    struct pw_way_plan plan = {.expert = (const int32_t *const *)ids, .n = n, .adapter = net->way->adapter,
-                               .norms = net->way->norm != NULL};
-    if (status == PWY_OK) status = pw_task_set_pathway(t, &plan, layers);
-    for (int l = 0; l < layers; l++) free(ids[l]);
-    return status;
-}
-
 /* --- all of it --- */
 
 static pwy_status merge_params(struct merging *g)
@@ -196,7 +172,7 @@ static pwy_status merge(struct merging *g)
     pw_model_copy_loads(g->a, own);
     PW_TRY(merge_experts(g));
     for (int64_t i = g->a->registry->n; i < own->registry->n; i++)
-        PW_TRY(renumber(g, pw_registry_at(own->registry, i)));
+        PW_TRY(pw_task_renumber(pw_registry_at(own->registry, i), g->b, g->id));
     return PWY_OK;
 }
 

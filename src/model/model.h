@@ -89,6 +89,8 @@ pwy_status pw_model_json(const pwy_model *m, struct pw_buf *out);    /* describe
 /* way.c: a task's own way through the trunk is part of its settings; its net opens it. */
 pwy_status pw_net_open_way(const pwy_model *m, struct pw_net *net);
 pwy_status pw_task_set_pathway(struct pwy_task *t, const struct pw_way_plan *plan, int layers);
+/* The way that the task of t's name has in m, where expert e of layer l is called id[l][e] from now on. */
+pwy_status pw_task_renumber(struct pwy_task *t, const pwy_model *m, int32_t *const *id);
 
 /* overlay.c: a model over m that borrows its weights and has its tasks, sources too; what changes becomes its own.
    copy: what m owns is copied, so that m may go on changing. */

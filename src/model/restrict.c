@@ -143,33 +143,6 @@ static pwy_status take_params(const struct keeping *k, pwy_model *own)
 
 /* --- the tasks --- */
 
-static pwy_status renumber(const struct keeping *k, struct pwy_task *t)
-{
-    struct pw_way_plan plan;
-    struct pw_net *net;
-    int32_t **ids;
-    int layers = (int)k->m->shape.layers, *n;
-    PW_TRY(pw_model_net(k->m, t->name, &net));
-    if (net->way == NULL || net->way->layer[0].router == NULL) return PWY_OK;
-    PW_NEED(ids = pw_calloc((size_t)layers, sizeof *ids));
-    n = pw_calloc((size_t)layers, sizeof *n);
-    pwy_status status = n == NULL ? PWY_E_NOMEM : PWY_OK;
-    for (int l = 0; status == PWY_OK && l < layers; l++) {
-        const struct pw_way_layer *layer = &net->way->layer[l];
-        n[l] = layer->n;
-        ids[l] = pw_calloc((size_t)layer->n + 1, sizeof **ids);
-        if (ids[l] == NULL) status = PWY_E_NOMEM;
-        for (int i = 0; status == PWY_OK && i < layer->n; i++) ids[l][i] = k->id[l][layer->expert[i]];
-    }
-    plan = (struct pw_way_plan){.expert = (const int32_t *const *)ids, .n = n, .adapter = net->way->adapter,
-                                .norms = net->way->norm != NULL};
-    if (status == PWY_OK) status = pw_task_set_pathway(t, &plan, layers);
-    for (int l = 0; l < layers; l++) free(ids[l]);
-    free(ids);
-    free(n);
-    return status;
-}
-
 static pwy_status take_tasks(const struct keeping *k, pwy_model *own)
 {
     PW_TRY(pw_model_copy_tasks(k->m, own));
@@ -181,7 +154,7 @@ static pwy_status take_tasks(const struct keeping *k, pwy_model *own)
             pw_node_free(t->use);
             t->use = NULL;
         }
-        PW_TRY(renumber(k, t));
+        PW_TRY(pw_task_renumber(t, k->m, k->id));
     }
     return PWY_OK;
 }

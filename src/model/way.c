@@ -102,3 +102,37 @@ pwy_status pw_task_set_pathway(struct pwy_task *t, const struct pw_way_plan *pla
     t->pathway = map;
     return PWY_OK;
 }
+
+/* --- the same way by other numbers --- */
+
+static pwy_status renumber(const struct pw_way_layer *l, const int32_t *id, int32_t **out)
+{
+    PW_NEED(*out = pw_calloc((size_t)l->n + 1, sizeof **out));
+    for (int i = 0; i < l->n; i++) (*out)[i] = id[l->expert[i]];
+    return PWY_OK;
+}
+
+static pwy_status renumber_layers(const struct pw_pathway *way, int32_t *const *id, struct plan *p)
+{
+    PW_NEED(p->expert = pw_calloc((size_t)p->layers, sizeof *p->expert));
+    PW_NEED(p->n = pw_calloc((size_t)p->layers, sizeof *p->n));
+    for (int l = 0; l < p->layers; l++) {
+        p->n[l] = way->layer[l].n;
+        PW_TRY(renumber(&way->layer[l], id[l], &p->expert[l]));
+    }
+    p->to = (struct pw_way_plan){.expert = (const int32_t *const *)p->expert, .n = p->n, .adapter = way->adapter,
+                                 .norms = way->norm != NULL};
+    return PWY_OK;
+}
+
+pwy_status pw_task_renumber(struct pwy_task *t, const pwy_model *m, int32_t *const *id)
+{
+    struct plan p = {.layers = (int)m->shape.layers};
+    struct pw_net *net;
+    PW_TRY(pw_model_net(m, t->name, &net));
+    if (net->way == NULL || net->way->layer[0].expert == NULL) return PWY_OK;
+    pwy_status status = renumber_layers(net->way, id, &p);
+    if (status == PWY_OK) status = pw_task_set_pathway(t, &p.to, p.layers);
+    plan_free(&p);
+    return status;
+}
