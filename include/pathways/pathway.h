@@ -38,7 +38,7 @@ PWY_API pwy_status pwy_trainer_add(pwy_model *model, pwy_registry *tasks, const 
  *  @since 0.1 */
 PWY_API pwy_status pwy_model_save_added(const pwy_model *model, const char *path);
 /** A model of some tasks alone, with what they read and nothing else: the same answers to the bit, and of sealed tasks
- *  the same digests. names (n). PWY_E_NOT_FOUND names the nearest; PWY_E_STATE: the model is packed (pwy_model_pack).
+ *  the same digests. names (n). PWY_E_NOT_FOUND names the nearest; PWY_E_STATE: the model is packed (pwy_model_quantize).
  *  @since 0.1 */
 PWY_API pwy_status pwy_model_extract(const pwy_model *model, const char *const *names, int64_t n, pwy_model **out);
 /** Without a task, and without all that only it read. PWY_E_STATE: it is the only one. @since 0.1 */

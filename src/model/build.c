@@ -218,7 +218,7 @@ static pwy_status build_into(pwy_model *m, const struct pw_node *options)
 /* --- more tasks for a model that is there --- */
 
 /* A table of all grams would be most of what a text task has of its own: it keeps those that tell most. */
-static pwy_status limit_text(const pwy_model *m, struct pwy_task *t, int64_t numbers)
+static pwy_status limit_text(struct pwy_task *t, int64_t numbers)
 {
     int64_t wide = t->head->reads_out ? t->head->outputs(t) + 2 : 1, most = numbers / wide;
     for (int p = 0; p < t->n_parts; p++) {
@@ -227,7 +227,6 @@ static pwy_status limit_text(const pwy_model *m, struct pwy_task *t, int64_t num
         if (part->options == NULL) PW_NEED(part->options = pw_node_new(PW_MAP));
         PW_TRY(pw_node_put_int(part->options, "features", most < 256 ? 256 : most > 16384 ? 16384 : most));
     }
-    (void)m;
     return PWY_OK;
 }
 
@@ -245,7 +244,7 @@ static pwy_status extend(pwy_model *m, int first)
     PW_TRY(fit_targets(m->registry, first));
     for (int i = first; i < m->registry->n; i++) {
         struct pwy_task *t = pw_registry_at(m->registry, i);
-        PW_TRY(limit_text(m, t, usual_wide(m, t)));
+        PW_TRY(limit_text(t, usual_wide(m, t)));
     }
     if (!had_text) PW_TRY(build_tokenizer(m, first));
     if (!had_text && m->tok != NULL) PW_TRY(pw_model_declare_text(m));

@@ -37,7 +37,8 @@ static pwy_status take_params(const pwy_model *m, bool copy, pwy_model *own)
 void pw_model_copy_loads(const pwy_model *m, pwy_model *own)
 {
     for (int l = 0; l < m->shape.layers && m->shape.experts > 0; l++)
-        memcpy(pw_trunk_load(own->trunk, l), pw_trunk_load(m->trunk, l), (size_t)pw_trunk_experts(m->trunk, l) * sizeof(double));
+        memcpy(pw_trunk_load(own->trunk, l), pw_trunk_load(m->trunk, l),
+               (size_t)pw_trunk_experts(m->trunk, l) * sizeof(double));
 }
 
 static pwy_status lay_over(const pwy_model *m, bool copy, pwy_model *own)

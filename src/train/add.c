@@ -162,7 +162,8 @@ static pwy_status plan_growth(const struct adding *a, const struct source *s, st
     int64_t adapter = 3 * shape->d * shape->layers, clone = 3 * shape->d * shape->hidden;
     out->adapter = (int)(left / adapter < a->o->adapter ? left > 0 ? left / adapter : 0 : a->o->adapter);
     left -= out->adapter * adapter;
-    out->clones = shape->experts == 0 || left < 0 ? 0 : (int)(left / clone < a->o->clones ? left / clone : a->o->clones);
+    int64_t clones = left / clone < a->o->clones ? left / clone : a->o->clones;
+    out->clones = shape->experts == 0 || left < 0 ? 0 : (int)clones;
     return PWY_OK;
 }
 
