@@ -156,7 +156,7 @@ RECIPE
 
 test_help() {
     run 0 "help" --help
-    commands="train eval predict seal add extract forget rename prune merge continual inspect verify pack quantize bench"
+    commands="train eval predict seal add extract forget rename prune merge continual inspect verify pack quantize upcycle bench"
     for command in $commands; do prints "help" "  $command "; done
     for command in $commands; do
         run 0 "$command --help" $command --help
@@ -315,6 +315,34 @@ RECIPE
     check "merge: the same answers" cmp was is
     run 1 "merge of what both have" merge sealed.pathways size.pathways -o no.pathways
     says "merge of what both have" "both models have a task 'size'"
+}
+
+test_upcycle() {
+    sed 's/experts: 2, topk: 1/experts: 0/' recipe.yaml > dense.yaml
+    run 0 "train of a dense model" train dense.yaml -o dense.pathways --steps 20 --quiet
+    run 0 "upcycle" upcycle dense.pathways -o sparse.pathways --experts 4
+    says "upcycle" "sparse.pathways: [0-9]* parameters, of [0-9]*"
+    answers dense.pathways size | sed 's/.*"label":"\([a-z]*\)".*/\1/' > was
+    answers sparse.pathways size | sed 's/.*"label":"\([a-z]*\)".*/\1/' > is
+    check "upcycle: the same answer" cmp was is
+    run 0 "train --from" train dense.yaml -o on.pathways --from sparse.pathways --steps 10 --quiet
+    run 0 "inspect of what was trained on" inspect on.pathways --json
+    prints "inspect of what was trained on" '"experts":4'
+    run 2 "train --from and --resume" train dense.yaml -o on.pathways --from sparse.pathways --resume
+    sed 's/^  size:/  extent:/' dense.yaml > other.yaml
+    run 1 "train --from over other tasks" train other.yaml -o no.pathways --from sparse.pathways --steps 1 --quiet
+    says "train --from over other tasks" "size"
+    run 2 "upcycle of topk over experts" upcycle dense.pathways -o no.pathways --experts 2 --topk 3
+    says "upcycle of topk over experts" "topk 3 is more than experts 2"
+    run 2 "upcycle with gates that do not sum to 1" upcycle dense.pathways -o no.pathways --experts 4 --topk 1
+    says "upcycle with gates that do not sum to 1" "approximate"
+    run 0 "upcycle --approximate" upcycle dense.pathways -o on.pathways --experts 4 --topk 1 --approximate
+    run 1 "upcycle of a sparse model" upcycle sparse.pathways -o no.pathways --experts 4
+    says "upcycle of a sparse model" "4 experts a layer already"
+    run 2 "upcycle to nowhere" upcycle dense.pathways --experts 4
+    run 2 "upcycle without experts" upcycle dense.pathways -o no.pathways
+    check "upcycle: nothing is written" [ ! -e no.pathways ]
+    rm -f dense.pathways sparse.pathways on.pathways
 }
 
 test_predict() {
@@ -536,6 +564,7 @@ test_predict
 test_predict_any
 test_predict_badly
 test_quantize
+test_upcycle
 test_inspect
 test_verify
 test_bench

@@ -40,6 +40,23 @@ PWY_API pwy_status pwy_model_save_memory(const pwy_model *model, void **data, in
  *  stays packed, and runs as it lies in the file. PWY_E_ARGUMENT: another dtype; PWY_E_STATE: it is packed already.
  *  @since 0.1 */
 PWY_API pwy_status pwy_model_quantize(const pwy_model *model, const char *dtype, pwy_model **out);
+/** A sparse model from a dense one (`experts` 0), as Komatsuzaki and others (2022) do it: in every layer each expert is
+ *  the dense feed-forward, and the router is new (N(0, .02^2)). As long as the gates of a row sum to 1 the answers are
+ *  the dense model's up to rounding; trained on (pwy_trainer_new; of a model from a file pwy_model_with_sources first),
+ *  the experts part. They share the dense model's memory until they train, so it is held. Options: `experts` (needed),
+ *  `topk` 2, `router` topk, `gate` softmax, `normalise` chosen, `balance_by` loss, `balance`, `zloss`, `expert_lr` (the
+ *  dense model's), `gate_scale`, `capacity`, `bias_rate`, `jitter`: as a recipe's `model:`; `seed` 1 of the routers and
+ *  the noise; `noise` 0: each number of every copy moves by this times the root mean square of its matrix, which changes
+ *  answers;
+ *  `approximate` false: true allows gates that do not sum to 1 (topk 1 but by hash, normalise none, expert_choice,
+ *  caller), whose answers differ; there `gate_scale`, unless it is given, makes them sum to about 1 at the start.
+ *  PWY_E_ARGUMENT: no experts, topk over experts, gates that do not sum to 1; PWY_E_STATE: it has experts already, is
+ *  packed, or has a sealed task. How the dense model was trained is not kept in the new one. @since 0.1 */
+PWY_API pwy_status pwy_model_upcycle(const pwy_model *dense, const pwy_options *options, pwy_model **out);
+/** The same model over the rows of a registry's tasks, found by name: what a model from a file needs before it can be
+ *  trained on. Weights are shared, and `model` is held. PWY_E_NOT_FOUND: a task of the model that the registry does not
+ *  have; PWY_E_ARGUMENT: it is of another kind there; PWY_E_STATE: the model is packed. @since 0.1 */
+PWY_API pwy_status pwy_model_with_sources(const pwy_model *model, pwy_registry *tasks, pwy_model **out);
 /** Whether a model could be written there now: PWY_E_IO or PWY_E_NOT_FOUND says why not. For asking before a long run.
  *  @since 0.1 */
 PWY_API pwy_status pwy_model_check_path(const char *path);

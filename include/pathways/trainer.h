@@ -27,7 +27,8 @@ typedef int (*pwy_progress_fn)(const pwy_progress *progress, void *user);
  *  `seed` 1, `threads` (the context's), `batch` 64, `chunk` (8: rows of one task in a row), `lr` .002, `warmup` .05,
  *  `temperature` 2, `clip` 1, `weight_decay` .05, `dropout` 0, `max_bad_rows` 100, `dtype` "f32" (or "bf16"), `plan`
  *  (with `steps`: what a run by minutes came to), `freeze` (a list of parameter names, * allowed), `checkpoint` (a path
- *  that is written when the run is stopped). PWY_E_STATE: a task without training rows (a model from a file has none).
+ *  that is written when the run is stopped). PWY_E_STATE: a task without training rows (a model from a file has none until
+ *  pwy_model_with_sources).
  *  @since 0.1 */
 PWY_API pwy_status pwy_trainer_new(pwy_model *model, const pwy_options *options, pwy_trainer **out);
 /** Whether pwy_trainer_new would take these options: for asking before a model is made, which takes long. @since 0.1 */

@@ -86,6 +86,30 @@ pwy_status pwy_model_quantize(const pwy_model *model, const char *dtype, pwy_mod
     return status;
 }
 
+pwy_status pwy_model_upcycle(const pwy_model *dense, const pwy_options *options, pwy_model **out)
+{
+    fenv_t host;
+    PW_GIVEN(dense);
+    PW_GIVEN(out);
+    pw_fp_enter(&host);
+    pwy_status status = pw_model_upcycle(dense, options == NULL ? NULL : options->map, out);
+    pw_fp_leave(&host);
+    return status;
+}
+
+pwy_status pwy_model_with_sources(const pwy_model *model, pwy_registry *tasks, pwy_model **out)
+{
+    pwy_model *own;
+    PW_GIVEN(model);
+    PW_GIVEN(tasks);
+    PW_GIVEN(out);
+    PW_TRY(pw_model_overlay(model, &own));
+    pwy_status status = pw_registry_attach_sources(own->registry, tasks);
+    if (status == PWY_OK) *out = own;
+    else pw_model_release(own);
+    return status;
+}
+
 pwy_status pwy_model_check_path(const char *path)
 {
     struct pw_replace *r;

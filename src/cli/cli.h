@@ -64,6 +64,7 @@ int cli_prune(int argc, char **argv);
 int cli_merge(int argc, char **argv);
 int cli_inspect(int argc, char **argv);
 int cli_quantize(int argc, char **argv);
+int cli_upcycle(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_pack(int argc, char **argv);

@@ -5,7 +5,8 @@
 #include <string.h>
 
 const struct cli_command cli_commands[] = {
-    {"train", "RECIPE -o MODEL [--resume] [--minutes N] [--data DIR] [--threads N] [--seed N] [--steps N] [--quiet]",
+    {"train", "RECIPE -o MODEL [--resume | --from MODEL] [--minutes N] [--data DIR] [--threads N] [--seed N]"
+     " [--steps N] [--quiet]",
      "learn the recipe's tasks", cli_train},
     {"eval", "MODEL RECIPE [--json] [--split train|valid|test] [--task NAME] [--data DIR] [--threads N]",
      "score a model on a recipe's test rows", cli_eval},
@@ -26,6 +27,8 @@ const struct cli_command cli_commands[] = {
     {"verify", "MODEL [--json]", "check every byte of a model against its digests", cli_verify},
     {"pack", "MODEL", "fold what was added beside a model into it", cli_pack},
     {"quantize", "MODEL -o OUT [--dtype i8|bf16|f32]", "prepare a model for answering", cli_quantize},
+    {"upcycle", "MODEL -o OUT --experts N [--topk K] [--noise X] [--seed N] [--approximate] ...",
+     "make a sparse model from a dense one", cli_upcycle},
     {"bench", "train|predict|decode [--d N] [--layers N] ...", "time the reference workloads", cli_bench},
     {0}};
 

@@ -11,6 +11,8 @@ static const char more[] =
     "options given here stand over the recipe's.\n\n"
     "  -o MODEL         the file to write; what was there stays whole until the new one is complete\n"
     "  --resume         go on from MODEL.checkpoint, which an interrupted run left\n"
+    "  --from MODEL     start from the weights of a model that has these tasks; what the recipe says of its shape and\n"
+    "                   senses is not asked\n"
     "  --data DIR       the folder that the recipe's paths start from\n"
     "  --minutes N      how long to train (default 5), or\n"
     "  --steps N, --epochs N\n"
@@ -32,9 +34,9 @@ static const char *const words[] = {
 static const char *const word_flags[] = {
     "--minutes", "--steps", "--epochs", "--seed", "--batch", "--chunk", "--lr", "--warmup", "--temperature", "--clip",
     "--weight-decay", "--dropout", "--dtype", "--threads", "--max-bad-rows"};
-enum { MINUTES, STEPS, EPOCHS, SEED, THREADS = 13, WORDS = 15, FLAGS = 6 };
+enum { MINUTES, STEPS, EPOCHS, SEED, THREADS = 13, WORDS = 15, FLAGS = 7 };
 
-struct train { const char *recipe_path, *model_path, *data, *value[WORDS]; bool resume, help, quiet; char *checkpoint;
+struct train { const char *recipe_path, *model_path, *from, *data, *value[WORDS]; bool resume, help, quiet; char *checkpoint;
     pwy_context *ctx; pwy_recipe *recipe; pwy_model *blank; pwy_trainer *trainer; pwy_model *model; };
 
 static pwy_status open_recipe(struct train *t)
@@ -87,13 +89,26 @@ static pwy_status set_options(const struct train *t, pwy_options *o)
     return status == PWY_OK ? pwy_trainer_check(o) : status;
 }
 
+/* An untrained model, or one that was trained before over the recipe's rows. */
+static pwy_status open_start(struct train *t)
+{
+    pwy_registry *tasks = pwy_recipe_registry(t->recipe);
+    pwy_model *before;
+    if (t->from == NULL) return pwy_model_new(tasks, pwy_recipe_model_options(t->recipe), &t->blank);
+    pwy_status status = pwy_model_open(t->ctx, t->from, &before);
+    if (status != PWY_OK) return status;
+    status = pwy_model_with_sources(before, tasks, &t->blank);
+    pwy_model_free(before);
+    return status;
+}
+
 static pwy_status open_trainer(struct train *t)
 {
     pwy_options *o = pwy_recipe_train_options(t->recipe);
     pwy_status status = set_options(t, o);
     if (status != PWY_OK) return status;
     if (t->resume) return pwy_trainer_open(pwy_recipe_registry(t->recipe), t->checkpoint, o, &t->trainer);
-    status = pwy_model_new(pwy_recipe_registry(t->recipe), pwy_recipe_model_options(t->recipe), &t->blank);
+    status = open_start(t);
     return status != PWY_OK ? status : pwy_trainer_new(t->blank, o, &t->trainer);
 }
 
@@ -187,6 +202,7 @@ static bool usable(const struct cli_command *c, const struct train *t, int argc)
 {
     if (argc != 1) return cli_usage(c, "%s", argc < 1 ? "no recipe given" : "one recipe at a time"), false;
     if (t->model_path == NULL) return cli_usage(c, "no output given; -o MODEL names it"), false;
+    if (t->resume && t->from != NULL) return cli_usage(c, "--resume and --from exclude each other"), false;
     int ways = (t->value[MINUTES] != NULL) + (t->value[STEPS] != NULL) + (t->value[EPOCHS] != NULL);
     if (ways > 1) return cli_usage(c, "--minutes, --steps and --epochs exclude each other"), false;
     for (int i = STEPS; t->resume && i < THREADS; i++)
@@ -199,7 +215,8 @@ int cli_train(int argc, char **argv)
     const struct cli_command *c = cli_command("train");
     struct train t = {0};
     struct cli_flag flags[FLAGS + WORDS + 1] = {{"-o", &t.model_path, NULL}, {"--resume", NULL, &t.resume},
-        {"--data", &t.data, NULL}, {"--quiet", NULL, &t.quiet}, {"--help", NULL, &t.help}, {"-h", NULL, &t.help}};
+        {"--from", &t.from, NULL}, {"--data", &t.data, NULL}, {"--quiet", NULL, &t.quiet},
+        {"--help", NULL, &t.help}, {"-h", NULL, &t.help}};
     for (int i = 0; i < WORDS; i++) flags[FLAGS + i] = (struct cli_flag){word_flags[i], &t.value[i], NULL};
     if (!cli_flags(c, &argc, argv, flags, NULL)) return CLI_USAGE;
     if (t.help) return cli_help(c, more);

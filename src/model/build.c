@@ -5,9 +5,9 @@
 
 enum { TEXT_ROWS = 20000, TEXT_BYTES = 2 << 20 };      /* what the tokenizer sees of one task */
 
-static const char *const gate_words[] = {"softmax", "sigmoid", NULL};
-static const char *const normalise_words[] = {"chosen", "none", NULL};
-static const char *const balance_words[] = {"loss", "bias", NULL};
+const char *const pw_gate_words[] = {"softmax", "sigmoid", NULL};
+const char *const pw_normalise_words[] = {"chosen", "none", NULL};
+const char *const pw_balance_words[] = {"loss", "bias", NULL};
 
 #define WORD(name, words) {#name, PW_OPT_WORD, offsetof(struct pw_shape, name), 0, 0, words}
 #define FIELD(name, type, min, max) {#name, type, offsetof(struct pw_shape, name), min, max}
@@ -17,11 +17,11 @@ const struct pw_option pw_shape_options[] = {
     FIELD(hidden, PW_OPT_INT, 1, 65536), FIELD(shared, PW_OPT_INT, 0, 64), FIELD(vocab, PW_OPT_INT, 257, 1 << 20),
     FIELD(window, PW_OPT_INT, 8, 4095), FIELD(seed, PW_OPT_INT, 0, 9e15), FIELD(parallel, PW_OPT_FLAG, 0, 0),
     FIELD(balance, PW_OPT_NUMBER, 0, 10), FIELD(zloss, PW_OPT_NUMBER, 0, 10), FIELD(expert_lr, PW_OPT_NUMBER, .01, 100),
-    WORD(router, pw_router_all_words), WORD(gate, gate_words), WORD(normalise, normalise_words),
-    WORD(balance_by, balance_words), FIELD(gate_scale, PW_OPT_NUMBER, 0, 1e6), FIELD(capacity, PW_OPT_NUMBER, 0, 1e6),
+    WORD(router, pw_router_all_words), WORD(gate, pw_gate_words),
+    WORD(normalise, pw_normalise_words), WORD(balance_by, pw_balance_words), FIELD(gate_scale, PW_OPT_NUMBER, 0, 1e6), FIELD(capacity, PW_OPT_NUMBER, 0, 1e6),
     FIELD(bias_rate, PW_OPT_NUMBER, 0, 1), FIELD(jitter, PW_OPT_NUMBER, 0, .99), {0}};
 
-static pwy_status check_shape(struct pw_shape *s)
+pwy_status pw_shape_check(struct pw_shape *s)
 {
     if (s->kv_heads == 0) s->kv_heads = s->heads;
     if (s->hidden == 0) s->hidden = s->d;
@@ -44,7 +44,7 @@ static pwy_status read_shape(const struct pw_node *options, int n_tasks, struct 
     *s = (struct pw_shape){.d = 128, .layers = 2, .heads = 4, .experts = n_tasks > 8 ? 16 : 8, .topk = 2, .vocab = 4096,
                            .window = 256, .seed = 1, .balance = .01, .zloss = 0, .expert_lr = 1, .gate_scale = 1, .bias_rate = .001};
     PW_TRY(pw_options_read(options, "model", pw_shape_options, s));
-    return check_shape(s);
+    return pw_shape_check(s);
 }
 
 /* --- the tokenizer's texts: rows of every task with text, permuted, up to a number of bytes each --- */
@@ -191,7 +191,7 @@ static pwy_status fit_targets(pwy_registry *r, int first)
 }
 
 /* Expert choice looks at all rows of a sequence. */
-static pwy_status check_router(const pwy_model *m)
+pwy_status pw_model_check_router(const pwy_model *m)
 {
     for (int i = 0; m->shape.experts > 0 && m->shape.router == PW_EXPERT_CHOICE && i < m->registry->n; i++) {
         const struct pwy_task *t = pw_registry_at(m->registry, i);
@@ -205,7 +205,7 @@ static pwy_status check_router(const pwy_model *m)
 static pwy_status build_into(pwy_model *m, const struct pw_node *options)
 {
     PW_TRY(read_shape(options, m->registry->n, &m->shape));
-    PW_TRY(check_router(m));
+    PW_TRY(pw_model_check_router(m));
     PW_TRY(fit_targets(m->registry, 0));
     PW_TRY(build_tokenizer(m, 0));
     PW_NEED(m->params = pw_params_new((uint64_t)m->shape.seed));

@@ -68,6 +68,9 @@ pwy_status pw_model_assemble(pwy_model *m);
 pwy_status pw_model_make(pwy_context *ctx, pwy_model **out);         /* empty, counted once */
 pwy_status pw_model_declare(pwy_model *m);   /* every parameter, when the senses are fitted or loaded */
 extern const struct pw_option pw_shape_options[];
+extern const char *const pw_gate_words[], *const pw_normalise_words[], *const pw_balance_words[];
+pwy_status pw_shape_check(struct pw_shape *s);                       /* fills in what follows from the rest */
+pwy_status pw_model_check_router(const pwy_model *m);                /* whether its tasks can go by it */
 pwy_status pw_shape_to_node(const struct pw_shape *s, struct pw_node **out);
 pwy_status pw_model_net(const pwy_model *m, const char *task, struct pw_net **out);      /* by name, opened */
 
@@ -123,6 +126,11 @@ pwy_status pw_closure_size(const pwy_model *m, const struct pw_net *net, int64_t
 /* restrict.c: the tasks that keep [tasks] says, what they read, and nothing else. */
 pwy_status pw_model_restrict(const pwy_model *m, const bool *keep, pwy_model **out);
 pwy_status pw_model_rename(const pwy_model *m, const char *name, const char *to, pwy_model **out);      /* rename.c */
+
+/* upcycle.c: experts from a dense model's feed-forwards. shape: what it is to be; noise: of each number, times the
+   tensor's root mean square; approximate: also where gates do not sum to 1, so that answers change. */
+struct pw_upcycle { struct pw_shape shape; double noise; int64_t seed; bool approximate; };
+pwy_status pw_model_upcycle(const pwy_model *dense, const struct pw_node *options, pwy_model **out);
 /* merge.c: b's tasks, all sealed, behind a's. What both have must be the same: PWY_E_ARGUMENT names what is not. */
 pwy_status pw_model_merge(const pwy_model *a, const pwy_model *b, pwy_model **out);
 

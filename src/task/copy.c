@@ -92,6 +92,27 @@ pwy_status pw_registry_share_sources(pwy_registry *to, const pwy_registry *from)
     return PWY_OK;
 }
 
+static pwy_status attach_source(struct pwy_task *to, const struct pwy_task *from)
+{
+    if (to->head->kind != from->head->kind)
+        return pw_fail(PWY_E_ARGUMENT, "task '%s' is of the kind %s and its rows of the kind %s", to->name,
+                       to->head->name, from->head->name);
+    for (int s = 0; s < 3; s++)
+        if (from->source[s] != NULL) PW_TRY(pw_task_set_source(to, (pwy_split)s, pw_source_hold(from->source[s])));
+    return pw_task_cut_default(to);
+}
+
+pwy_status pw_registry_attach_sources(pwy_registry *to, const pwy_registry *from)
+{
+    PW_TRY(pw_registry_load(to));
+    for (int i = 0; i < to->n; i++) {
+        struct pwy_task *own = pw_registry_at(to, i), *t;
+        PW_TRY(pw_registry_get(from, own->name, &t));
+        PW_TRY(attach_source(own, t));
+    }
+    return PWY_OK;
+}
+
 /* --- into a file --- */
 
 /* One task on its way: what its file says of it, where it has one, and what is written. */

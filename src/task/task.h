@@ -93,6 +93,8 @@ pwy_status pw_registry_adopt(pwy_registry *to, const pwy_registry *r, int64_t i,
 pwy_status pw_registry_copy(const pwy_registry *r, pwy_registry **out);   /* whole, in memory, with sources held */
 /* Makes `to` whole, and gives its tasks the sources that those of the same index of `from` hold. */
 pwy_status pw_registry_share_sources(pwy_registry *to, const pwy_registry *from);
+/* The same by name, for a registry that came from a file: every task of `to` must be in `from`, of the same kind. */
+pwy_status pw_registry_attach_sources(pwy_registry *to, const pwy_registry *from);
 /* The registry for a file, all but sources: tasks from index `first` on. senses gives what a task's senses say now
    (the caller's node), or NULL where the file that it came from still says it; NULL: for all of them. A task that was
    never filled is not read but copied. */

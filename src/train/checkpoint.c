@@ -326,20 +326,6 @@ static pwy_status merge_options(pwy_context *ctx, const struct pw_node *saved, c
     return PWY_OK;
 }
 
-static pwy_status attach_sources(pwy_registry *to, const pwy_registry *from)
-{
-    PW_TRY(pw_registry_load(to));
-    for (int i = 0; i < to->n; i++) {
-        struct pwy_task *t;
-        PW_TRY(pw_registry_get(from, pw_registry_at(to, i)->name, &t));
-        for (int s = 0; s < 3; s++)
-            if (t->source[s] != NULL)
-                PW_TRY(pw_task_set_source(pw_registry_at(to, i), (pwy_split)s, pw_source_hold(t->source[s])));
-        PW_TRY(pw_task_cut_default(pw_registry_at(to, i)));
-    }
-    return PWY_OK;
-}
-
 static pwy_status read_bad(struct pwy_trainer *t, const struct pw_node *list)
 {
     for (int i = 0; list != NULL && list->kind == PW_LIST && i < list->n; i++) {
@@ -369,7 +355,7 @@ static pwy_status open_state(pwy_registry *registry, const struct pw_tensors *te
     struct pwy_trainer *t = NULL;
     pwy_status status;
     PW_TRY(pw_model_from_tensors(registry->ctx, tensors, path, true, &model));
-    status = attach_sources(model->registry, registry);
+    status = pw_registry_attach_sources(model->registry, registry);
     if (status == PWY_OK) status = merge_options(registry->ctx, pw_node_get(state, "options"), anew, &options);
     if (status == PWY_OK) status = pw_trainer_begin(model, options, &t);
     else pw_model_release(model);
