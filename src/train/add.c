@@ -2,6 +2,7 @@
    measured, what it must change is cloned, what it lacks is grown, within a budget. */
 #include "model/which.h"
 #include "train/add.h"
+#include "train/near.h"
 #include "train/probe.h"
 #include "train/use.h"
 #include <stdio.h>
@@ -13,7 +14,8 @@ static const struct pw_option add_table[] = {
     FIELD(parameters, PW_OPT_INT, 1, 9e15), FIELD(adapter, PW_OPT_INT, 0, 65536), FIELD(clones, PW_OPT_INT, 0, 65536),
     FIELD(reuse, PW_OPT_TEXT, 0, 0), FIELD(seed, PW_OPT_INT, 0, 9e15), {0}};
 
-enum { QUICK = 192, CAREFUL = 900, FINALISTS = 3 };     /* rows of a first and of a second probe; ways in the second */
+/* Rows of a first and of a second probe; ways in the first and in the second. */
+enum { QUICK = 192, CAREFUL = 900, PROBED = 32, FINALISTS = 3 };
 
 struct adding {
     pwy_model *m;                       /* the overlay that it is added to */
@@ -36,18 +38,15 @@ static bool shares_sense(const struct pwy_task *a, const struct pwy_task *b)
 }
 
 /* Trained tasks before the new one with a way of their own; those that share a sense, or all where none does. */
-static pwy_status list_sources(struct adding *a, bool any_sense, struct source *list, int *n)
+static pwy_status list_sources(const struct adding *a, bool any_sense, struct source *list, int *n)
 {
     *n = 0;
     for (int64_t i = 0; i < a->net->task->index; i++) {
         struct pwy_task *t;
-        struct source *s = &list[*n];
         PW_TRY(pw_registry_task(a->m->registry, i, &t));
         if (!t->trained || (!any_sense && !shares_sense(t, a->net->task))) continue;
-        PW_TRY(pw_net_open(a->m, i, &s->net));
-        if (s->net->way == NULL && a->m->shape.experts > 0) continue;
-        s->task = i;
-        (*n)++;
+        if (t->pathway == NULL && a->m->shape.experts > 0) continue;
+        list[(*n)++] = (struct source){.task = i};
     }
     return PWY_OK;
 }
@@ -80,31 +79,60 @@ static pwy_status rank(struct adding *a, struct source *list, int n, int rows)
     return PWY_OK;
 }
 
-/* All are looked at quickly, the first of them carefully. */
+static pwy_status open_nets(struct adding *a, struct source *list, int n)
+{
+    for (int i = 0; i < n; i++) PW_TRY(pw_net_open(a->m, list[i].task, &list[i].net));
+    return PWY_OK;
+}
+
+/* The tasks whose data look most like the new one's come first. A probe costs a pass of all its rows: of a thousand
+   tasks it can be made with a few only. */
+static pwy_status nearest_first(const struct adding *a, struct source *list, int n)
+{
+    double *distance;
+    PW_NEED(distance = pw_calloc((size_t)a->m->registry->n + 1, sizeof *distance));
+    pwy_status status = pw_near(a->m, a->net->task, distance);
+    for (int i = 0; i < n; i++) list[i].score = -distance[list[i].task];
+    if (status == PWY_OK) qsort(list, (size_t)n, sizeof *list, best_first);
+    free(distance);
+    return status;
+}
+
+/* The nearest are looked at quickly, the first of them carefully. */
 static pwy_status measure(struct adding *a, struct source *list, int n)
 {
+    if (n > PROBED) {
+        PW_TRY(nearest_first(a, list, n));
+        n = PROBED;
+    }
+    PW_TRY(open_nets(a, list, n));
     if (n > FINALISTS) PW_TRY(rank(a, list, n, QUICK));
     return rank(a, list, n < FINALISTS ? n : FINALISTS, CAREFUL);
 }
 
+static pwy_status find_source(const struct adding *a, const struct source *list, int n, int *out)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(pw_registry_at(a->m->registry, list[i].task)->name, a->o->reuse) == 0) return *out = i, PWY_OK;
+    return pw_fail(PWY_E_NOT_FOUND, "add: reuse: there is no task '%s' with a pathway that it could reuse", a->o->reuse);
+}
+
+/* The source that is taken comes first, its net open. */
 static pwy_status by_choice(struct adding *a, struct source *list, int n)
 {
     const char *reuse = a->o->reuse;
     int at = 0;
-    if (reuse == NULL || strcmp(reuse, "best") == 0) return measure(a, list, n);
-    if (strcmp(reuse, "random") == 0) {
+    if (!a->net->writes && (reuse == NULL || strcmp(reuse, "best") == 0)) return measure(a, list, n);
+    if (!a->net->writes && strcmp(reuse, "random") == 0) {
         struct pw_rng rng = pw_rng_at((uint64_t)a->o->seed, pw_hash("reuse", 5), (uint64_t)a->net->task->index);
         at = (int)pw_rng_below(&rng, (uint64_t)n);
-    } else {
-        while (at < n && strcmp(list[at].net->task->name, reuse) != 0) at++;
-        if (at == n)
-            return pw_fail(PWY_E_NOT_FOUND, "add: reuse: there is no task '%s' with a pathway that it could reuse",
-                           reuse);
+    } else if (!a->net->writes) {
+        PW_TRY(find_source(a, list, n, &at));
     }
     struct source chosen = list[at];
     list[at] = list[0];
     list[0] = chosen;
-    return PWY_OK;
+    return open_nets(a, list, 1);
 }
 
 /* *out: the task whose way is reused; net NULL: there is none. */
@@ -116,7 +144,7 @@ static pwy_status choose_source(struct adding *a, struct source *out)
     PW_NEED(list = pw_calloc((size_t)a->net->task->index + 1, sizeof *list));
     pwy_status status = list_sources(a, false, list, &n);
     if (status == PWY_OK && n == 0) status = list_sources(a, true, list, &n);
-    if (status == PWY_OK && n > 0) status = a->net->writes ? PWY_OK : by_choice(a, list, n);
+    if (status == PWY_OK && n > 0) status = by_choice(a, list, n);
     if (status == PWY_OK && n > 0) *out = list[0];
     free(list);
     return status;

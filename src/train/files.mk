@@ -5,9 +5,11 @@ tests_test_bf16_SOURCES = tests/test_bf16.c tests/train_rig.h tests/model_rig.h
 tests_test_train_SOURCES = tests/test_train.c tests/train_rig.h tests/model_rig.h
 tests_test_runs_SOURCES = tests/test_runs.c tests/train_rig.h tests/model_rig.h
 # Adding tasks to a model.
-pathways_sources += src/train/use.h src/train/use.c src/train/add.h src/train/add.c src/train/probe.h src/train/probe.c
-check_PROGRAMS += tests/test_seal
+pathways_sources += src/train/use.h src/train/use.c src/train/add.h src/train/add.c src/train/probe.h src/train/probe.c \
+	src/train/near.h src/train/near.c
+check_PROGRAMS += tests/test_seal tests/test_near
 tests_test_seal_SOURCES = tests/test_seal.c tests/train_rig.h tests/model_rig.h
+tests_test_near_SOURCES = tests/test_near.c tests/train_rig.h tests/model_rig.h
 # Optimizers.
 pathways_sources += src/train/sleep.c src/train/adafactor.c src/train/copy.c
 check_PROGRAMS += tests/test_optimizer
