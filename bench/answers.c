@@ -3,6 +3,8 @@
 
      answers MODEL RECIPE [--data DIR] [--rows N] [--threads N] [--batch N] */
 #include "base/digest.h"
+#include "base/error.h"
+#include <pathways/media.h>
 #include <pathways/pathways.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +41,7 @@ static pwy_status some(pwy_session *s, const char *task, pwy_example **ex, int n
     return status;
 }
 
-/* Rows 0, 1, ... of the test split, `batch` at a time; bad ones are left out. */
+/* Rows 0, 1, ... of the test split, `batch` at a time; bad ones are left out, but some must be good. */
 static pwy_status task_digest(const struct run *run, pwy_session *s, pwy_task *task, char hex[PW_DIGEST_HEX])
 {
     unsigned char digest[PW_DIGEST_LEN];
@@ -47,7 +49,7 @@ static pwy_status task_digest(const struct run *run, pwy_session *s, pwy_task *t
     pwy_source *test;
     pwy_example *ex[64];
     pwy_status status = pwy_task_get_source(task, PWY_TEST, &test);
-    int64_t n = status == PWY_OK ? pwy_source_count(test) : 0, at = 0;
+    int64_t n = status == PWY_OK ? pwy_source_count(test) : 0, at = 0, good = 0;
     if (status != PWY_OK) return status;
     for (int i = 0; i < run->batch; i++) pwy_example_new(&ex[i]);
     pw_digest_begin(&d);
@@ -55,11 +57,13 @@ static pwy_status task_digest(const struct run *run, pwy_session *s, pwy_task *t
         int have = 0;
         for (; have < run->batch && at < n && at < run->rows; at++)
             have += pwy_source_read(test, at, ex[have]) == PWY_OK;
+        good += have;
         status = some(s, pwy_task_name(task), ex, have, &d);
     }
     for (int i = 0; i < run->batch; i++) pwy_example_free(ex[i]);
     pw_digest_end(&d, digest);
     pw_digest_hex(digest, hex);
+    if (status == PWY_OK && good == 0) status = pw_fail(PWY_E_DATA, "no test row of '%s' can be read", pwy_task_name(task));
     return status;
 }
 
@@ -77,15 +81,16 @@ static pwy_status all(const struct run *run, pwy_session *s, pwy_recipe *recipe,
     return PWY_OK;
 }
 
-static pwy_status open_all(const struct run *run, pwy_recipe **recipe, pwy_model **model, pwy_session **s)
+static pwy_status open_all(const struct run *run, pwy_context *ctx, pwy_recipe **recipe, pwy_model **model,
+                           pwy_session **s)
 {
     pwy_options *o, *p;
     pwy_options_new(&o);
     pwy_options_new(&p);
     if (run->data != NULL) pwy_options_set(o, "data", run->data);
     pwy_options_set_int(p, "threads", run->threads);
-    pwy_status status = pwy_recipe_open(NULL, run->recipe, o, recipe);
-    if (status == PWY_OK) status = pwy_model_open(NULL, run->model, model);
+    pwy_status status = pwy_recipe_open(ctx, run->recipe, o, recipe);
+    if (status == PWY_OK) status = pwy_model_open(ctx, run->model, model);
     if (status == PWY_OK) status = pwy_session_new(*model, p, s);
     pwy_options_free(o);
     pwy_options_free(p);
@@ -95,6 +100,7 @@ static pwy_status open_all(const struct run *run, pwy_recipe **recipe, pwy_model
 int main(int argc, char **argv)
 {
     struct run run = {.rows = 200, .threads = 1, .batch = 1};
+    pwy_context *ctx = NULL;
     pwy_recipe *recipe = NULL;
     pwy_model *model = NULL;
     pwy_session *s = NULL;
@@ -107,10 +113,12 @@ int main(int argc, char **argv)
         else run.recipe = argv[i];
     }
     if (run.recipe == NULL || run.batch < 1 || run.batch > 64) return fprintf(stderr, "usage: answers MODEL RECIPE\n"), 2;
-    if (open_all(&run, &recipe, &model, &s) != PWY_OK) return fail();
+    if (pwy_context_new(NULL, &ctx) != PWY_OK || pwy_media_register(ctx) != PWY_OK) return fail();
+    if (open_all(&run, ctx, &recipe, &model, &s) != PWY_OK) return fail();
     int result = all(&run, s, recipe, model) == PWY_OK ? 0 : fail();
     pwy_session_free(s);
     pwy_model_free(model);
     pwy_recipe_free(recipe);
+    pwy_context_free(ctx);
     return result;
 }

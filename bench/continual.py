@@ -1,19 +1,23 @@
 """Fifty tasks and more added one by one to a sealed model, each beside a model of its own; nothing that was there moves.
 
-  python3 bench/continual.py BUILD DATA OUT [--tasks N] [--rows N] [--seed N] [--no-alone]
+  python3 bench/continual.py BUILD DATA OUT [--first N] [--last N] [--rows N] [--base-steps N] [--steps N] [--seed N]
+                             [--no-alone] [--no-answers]
 
 BUILD has the program and bench/answers (make bench/answers). Trains a base of nine tasks, seals it, then adds task by
-task. After every addition the raw answers of every earlier task to 200 test rows are digested in fresh processes, on one
-and two threads, alone and in batches of 16, and compared. Each added task is also trained alone, in a model of its own of
-the same active size and as many steps. Prints a line a task, and what came of it all; OUT/continual.jsonl has the same.
+task, number --first to --last of them (the first is 1). After every addition the raw answers of every earlier task to 200
+test rows are digested in fresh processes, on one and two threads, alone and in batches of 16, and compared. Each added
+task is also trained alone, in a model of its own of the same active size and as many steps. Prints a line a task, and
+what came of it all; OUT/continual.jsonl has the same. Run again with the same OUT, it goes on where it was stopped.
 """
-import argparse, csv, gzip, json, os, struct, subprocess, sys, time
+import argparse, csv, gzip, json, struct, subprocess, sys, time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ap = argparse.ArgumentParser()
 for name in ("build", "data", "out"): ap.add_argument(name, type=Path)
-ap.add_argument("--tasks", type=int, default=1000); ap.add_argument("--rows", type=int, default=200)
-ap.add_argument("--seed", type=int, default=1); ap.add_argument("--no-alone", action="store_true")
+for name, value in (("first", 1), ("last", 1000), ("rows", 200), ("base-steps", 1500), ("steps", 200), ("seed", 1)):
+    ap.add_argument(f"--{name}", type=int, default=value)
+for name in ("no-alone", "no-answers"): ap.add_argument(f"--{name}", action="store_true")
 args = ap.parse_args()
 BUILD, DATA, OUT = (p.resolve() for p in (args.build, args.data, args.out))
 SETS = OUT / "sets"
@@ -162,16 +166,19 @@ def scores(model, path): return {r["task"]: r for r in map(json.loads, run(PATHW
 
 
 def answers(model, path):
-    """The four ways must agree with each other, too."""
-    ways = [run(ANSWERS, model, path, "--rows", args.rows, "--threads", t, "--batch", b)[0] for t in (1, 2) for b in (1, 16)]
+    """The digest of each task's raw answers. The four ways must agree with each other, too."""
+    if args.no_answers: return {}
+    with ThreadPoolExecutor(2) as two:
+        ways = list(two.map(lambda w: run(ANSWERS, model, path, "--rows", args.rows, "--threads", w[0], "--batch", w[1])[0],
+                            ((1, 1), (2, 1), (1, 16), (2, 16))))
     if len(set(ways)) != 1: sys.exit(f"{model}: answers differ with threads or batch")
     return dict(reversed(line.split(" ", 1)) for line in ways[0].splitlines())
 
 
-def parameters(model, name): return next(r for r in map(json.loads, run(PATHWAYS, "inspect", model, "--json")[0].splitlines()) if r.get("task") == name)
+def inspect(model): return list(map(json.loads, run(PATHWAYS, "inspect", model, "--json")[0].splitlines()))
 
 
-def total(model): return json.loads(run(PATHWAYS, "inspect", model, "--json")[0].splitlines()[0])["parameters"]
+def total(model): return inspect(model)[0]["parameters"]
 
 
 def say(row):
@@ -179,31 +186,70 @@ def say(row):
     print(json.dumps(row), flush=True)
 
 
-def main():
-    SETS.mkdir(parents=True, exist_ok=True)
-    base = base_tasks(); model = OUT / "grown.pathways"; done = list(base)
+def train_base(model, base):
     whole = recipe(OUT / "base.yaml", base)
-    run(PATHWAYS, "train", whole, "-o", model, "--steps", 1500, "--quiet"); run(PATHWAYS, "seal", model)
-    say({"base": {t: r["score"] for t, r in scores(model, whole).items()}, "parameters": total(model)})
-    known, changed, results = answers(model, whole), 0, []
-    for n, (name, text) in enumerate(added_tasks()[:args.tasks]):
-        one, size = recipe(OUT / "one.yaml", [(name, text)], 4), total(model)
-        seconds = run(PATHWAYS, "add", model, one, "--steps", 200, "--quiet")[1]
-        new, score = total(model) - size, scores(model, one)[name]["score"]
-        done.append((name, text)); now = answers(model, recipe(OUT / "done.yaml", done))
-        changed += sum(now[t] != d for t, d in known.items()); known = now
-        row = {"n": n + 1, "task": name, "score": score, "new_parameters": new, "seconds": round(seconds, 1), "changed": changed}
-        if not args.no_alone:
-            alone = OUT / "alone.pathways"
-            run(PATHWAYS, "train", one, "-o", alone, "--steps", 200, "--quiet")
-            row |= {"alone": scores(alone, one)[name]["score"], "alone_parameters": total(alone), "share": round(new / total(alone), 4)}
-        results.append(row); say(row)
-    mean = lambda key, some: sum(r[key] for r in some) / len(some)
-    end = {"tasks": len(results), "changed": changed, "score": mean("score", results)}
+    run(PATHWAYS, "train", whole, "-o", model, "--steps", args.base_steps, "--quiet"); run(PATHWAYS, "seal", model)
+    row = {"base": {t: r["score"] for t, r in scores(model, whole).items()}, "parameters": total(model)}
+    keep(answers(model, whole)); say(row)
+
+
+def keep(known): (OUT / "known.json").write_text(json.dumps(known))
+
+
+def train_alone(one, name):
+    """A model of the task's own, of the same active size: its score and its size."""
+    if args.no_alone: return {}
+    alone = OUT / f"alone-{name}.pathways"
+    run(PATHWAYS, "train", one, "-o", alone, "--steps", args.steps, "--quiet")
+    row = {"alone": scores(alone, one)[name]["score"], "alone_parameters": total(alone)}
+    alone.unlink()
+    return row
+
+
+def add(model, name, one):
+    """The task added, unless a run that was stopped had added it already."""
+    before, seconds = inspect(model), None
+    if all(r.get("task") != name for r in before):
+        (OUT / "size.json").write_text(json.dumps(before[0]["parameters"]))
+        seconds = round(run(PATHWAYS, "add", model, one, "--steps", args.steps, "--quiet")[1], 1)
+    return {"score": scores(model, one)[name]["score"], "seconds": seconds,
+            "new_parameters": total(model) - json.loads((OUT / "size.json").read_text())}
+
+
+def one_more(model, done, n, changed):
+    name, text = done[-1]
+    one = recipe(OUT / f"{name}.yaml", [(name, text)], 4)
+    with ThreadPoolExecutor(1) as beside:
+        alone = beside.submit(train_alone, one, name)
+        row = {"n": n, "task": name} | add(model, name, one)
+        known, now = json.loads((OUT / "known.json").read_text()), answers(model, recipe(OUT / "done.yaml", done))
+        row["changed"] = changed + sum(now.get(t) != d for t, d in known.items())
+        row |= alone.result()
+    if not args.no_alone: row["share"] = round(row["new_parameters"] / row["alone_parameters"], 4)
+    keep(now); say(row)
+    return row
+
+
+def summary(results):
+    mean = lambda key, some: round(sum(r[key] for r in some) / len(some), 4)
+    end = {"tasks": len(results), "changed": results[-1]["changed"], "score": mean("score", results)}
     if not args.no_alone:
         gain = [r | {"gain": r["score"] - r["alone"]} for r in results]
-        end |= {"alone": mean("alone", results), "share": mean("share", results), "first_ten": mean("gain", gain[:10]), "last_ten": mean("gain", gain[-10:])}
-    say(end)
+        end |= {"alone": mean("alone", results), "share": mean("share", results), "most": max(r["share"] for r in results),
+                "first_ten": mean("gain", gain[:10]), "last_ten": mean("gain", gain[-10:])}
+    return end
+
+
+def main():
+    SETS.mkdir(parents=True, exist_ok=True)
+    model, log = OUT / "grown.pathways", OUT / "continual.jsonl"
+    done = base_tasks(); said = list(map(json.loads, log.read_text().splitlines())) if log.exists() else []
+    if not said: train_base(model, done)
+    results = [r for r in said if "n" in r]
+    for n, one in list(enumerate(added_tasks(), 1))[args.first - 1:args.last]:
+        done.append(one)
+        if all(r["n"] != n for r in results): results.append(one_more(model, done, n, results[-1]["changed"] if results else 0))
+    if results: print(json.dumps(summary(results)))
 
 
 main()

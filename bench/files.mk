@@ -18,6 +18,8 @@ bench_which_LDADD = libpathways-media-internal.la libpathways-internal.la
 endif
 EXTRA_DIST += bench/bf16.sh bench/torch.py
 EXTRA_DIST += bench/continual.py
+if MEDIA
 EXTRA_PROGRAMS += bench/answers
 bench_answers_SOURCES = bench/answers.c
-bench_answers_LDADD = libpathways-internal.la
+bench_answers_LDADD = libpathways-media-internal.la libpathways-internal.la
+endif

@@ -262,6 +262,58 @@ START_TEST(few_features_are_those_that_tell)
 }
 END_TEST
 
+/* Records of two labels: pairs of their own, and zeros in common. */
+static pwy_status record_row(void *arg, int64_t i, const struct pw_value **value, struct pw_goal *goal)
+{
+    static const char *const records[] = { "\0\0\0\0ABABAB", "\0\0\0\0YZYZYZ" };
+    struct pw_value *store = arg;
+    *store = (struct pw_value){ .type = PW_VALUE_BYTES, .text = records[i % 2], .len = 10 };
+    *value = store;
+    goal->label = (int)(i % 2);
+    return PWY_OK;
+}
+
+static struct pw_value record_value(const char *text, int64_t len)
+{
+    return (struct pw_value){ .type = PW_VALUE_BYTES, .text = text, .len = len };
+}
+
+START_TEST(few_pairs_are_those_that_tell)
+{
+    enum { BESIDE = 5 * 256 };
+    struct rig rig;
+    struct pw_value store;
+    struct pw_fit fit = { .arg = &store, .n_train = 8, .row = record_row, .kind = "classify", .outputs = 2 };
+    rig_open(&rig, &pw_sense_bytes, "{record: 10, pairs: 16}");
+    ck_assert_int_eq(rig.s.wide_rows, BESIDE + 16);
+    ck_assert_int_eq(rig.s.ops->fit(&rig.s, &fit), PWY_OK);
+    const struct pw_param *pairs = pw_params_find(rig.s.params, "task.t.part.pairs");
+    ck_assert_int_eq(pairs->n, 16);
+    for (int i = 1; i < 16; i++) ck_assert(pairs->w[i] > pairs->w[i - 1]);
+    struct pw_encoded ab = encode(&rig, record_value("ABA", 3)), yz = encode(&rig, record_value("YZY", 3)),
+                      none = encode(&rig, record_value("QRS", 3));
+    int seen[3] = { 0 };
+    for (int64_t i = 0; i < ab.n_wide; i++) seen[0] += ab.wide_index[i] >= BESIDE;
+    for (int64_t i = 0; i < yz.n_wide; i++) seen[1] += yz.wide_index[i] >= BESIDE;
+    for (int64_t i = 0; i < none.n_wide; i++) seen[2] += none.wide_index[i] >= BESIDE;
+    ck_assert(seen[0] == 2 && seen[1] == 2 && seen[2] == 0);
+    ck_assert_int_eq(encode(&rig, record_value("A", 1)).n_wide, 2);
+    rig_close(&rig);
+}
+END_TEST
+
+START_TEST(bytes_settings)
+{
+    struct pw_node *map = pw_node_new(PW_MAP);
+    struct pw_sense s = { .ops = &pw_sense_bytes };
+    ck_assert_int_eq(pw_node_put_int(map, "pairs", 15), PWY_OK);
+    ck_assert_int_ne(pw_sense_bytes.open(&s, map), PWY_OK);
+    ck_assert_ptr_nonnull(strstr(pwy_error_message(), "pairs"));
+    ck_assert_ptr_null(s.state);
+    pw_node_free(map);
+}
+END_TEST
+
 START_TEST(logarithm)
 {
     for (double x = 1e-3; x < 1e9; x *= 1.37)
@@ -328,7 +380,8 @@ static Suite *suite(void)
 {
     const TTest *const tests[] = {
         text_is_deterministic, text_norms, text_case_and_blanks, text_without_blanks, text_settings, bad_values,
-        text_needs_a_tokenizer, idf_is_fitted, few_features_are_those_that_tell, logarithm, text_of_any_length, bytes_features, table_of_senses
+        text_needs_a_tokenizer, idf_is_fitted, few_features_are_those_that_tell,
+        few_pairs_are_those_that_tell, bytes_settings, logarithm, text_of_any_length, bytes_features, table_of_senses
     };
     Suite *s = suite_create("sense_text");
     TCase *c = tcase_create("sense_text");

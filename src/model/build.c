@@ -217,35 +217,77 @@ static pwy_status build_into(pwy_model *m, const struct pw_node *options)
 
 /* --- more tasks for a model that is there --- */
 
-/* A table of all grams would be most of what a text task has of its own: it keeps those that tell most. */
-static pwy_status limit_text(struct pwy_task *t, int64_t numbers)
+static int64_t outputs_of(const struct pwy_task *t)
 {
-    int64_t wide = t->head->reads_out ? t->head->outputs(t) + 2 : 1, most = numbers / wide;
-    for (int p = 0; p < t->n_parts; p++) {
-        struct pw_task_part *part = &t->parts[p];
-        if (strcmp(part->sense, "text") != 0 || pw_node_get(part->options, "features") != NULL) continue;
-        if (part->options == NULL) PW_NEED(part->options = pw_node_new(PW_MAP));
-        PW_TRY(pw_node_put_int(part->options, "features", most < 256 ? 256 : most > 16384 ? 16384 : most));
-    }
-    return PWY_OK;
+    return t->head->reads_out ? t->head->outputs(t) : 0;
 }
 
-/* Six tenths of a tenth of what a model of the task's own would have. */
-static int64_t usual_wide(const pwy_model *m, const struct pwy_task *t)
+/* What tasks share of a sense; the embedding of texts, which a model without any has not made yet. */
+static int64_t stem_size(const pwy_model *m, const char *sense)
 {
-    int64_t all = m->trunk_fixed + m->shape.layers * m->shape.experts * m->expert_size, c = 1;
-    if (t->head->reads_out) c = t->head->outputs(t);
-    return (all + (m->embed == NULL ? 0 : m->embed->n) + 65536 * (c + 1)) * 6 / 100;
+    size_t len = strlen(sense);
+    int64_t n = 0;
+    if (strcmp(sense, "text") == 0) return m->shape.vocab * m->shape.d;
+    for (int i = 0; i < m->params->n; i++) {
+        const struct pw_param *p = m->params->list[i];
+        if (strncmp(p->name, sense, len) == 0 && p->name[len] == '.') n += p->n;
+    }
+    return n;
+}
+
+static bool has_sense(const struct pwy_task *t, int parts, const char *sense)
+{
+    for (int p = 0; p < parts; p++)
+        if (strcmp(t->parts[p].sense, sense) == 0) return true;
+    return false;
+}
+
+int64_t pw_model_usual(const pwy_model *m, const struct pwy_task *t)
+{
+    int64_t experts = 2 * m->shape.topk < m->shape.experts ? 2 * m->shape.topk : m->shape.experts;
+    int64_t n = m->trunk_fixed + m->shape.layers * experts * m->expert_size;
+    for (int p = 0; p < t->n_parts; p++) {
+        const struct pw_sense_ops *ops = pw_sense_find(t->parts[p].sense);
+        if (!has_sense(t, p, ops->name)) n += stem_size(m, ops->name);
+        if (ops->limit.setting != NULL) n += (ops->limit.all + ops->limit.beside) * outputs_of(t);
+    }
+    return n;
+}
+
+/* Parts whose sparse wide path is whole unless it is cut down. */
+static int parts_to_cut(const struct pwy_task *t)
+{
+    int n = 0;
+    for (int p = 0; p < t->n_parts; p++) n += pw_sense_find(t->parts[p].sense)->limit.setting != NULL;
+    return n;
+}
+
+/* A whole table would be most of what a task has of its own: it keeps the features that tell most. One has an output
+   each, and up to two numbers that say which it is and how much it weighs. */
+static pwy_status cut_part(struct pw_task_part *part, int64_t outputs, int64_t numbers)
+{
+    const struct pw_sense_limit *limit = &pw_sense_find(part->sense)->limit;
+    enum { LEAST = 256 };
+    if (limit->setting == NULL || pw_node_get(part->options, limit->setting) != NULL) return PWY_OK;
+    int64_t most = (numbers - limit->beside * outputs) / (outputs + 2), whole = limit->all / 4;
+    if (part->options == NULL) PW_NEED(part->options = pw_node_new(PW_MAP));
+    return pw_node_put_int(part->options, limit->setting, most < LEAST ? LEAST : most > whole ? whole : most);
+}
+
+/* Six tenths of a tenth of what a model of its own would have are the wide path's. */
+static pwy_status cut_wide(const pwy_model *m, struct pwy_task *t)
+{
+    int parts = parts_to_cut(t);
+    for (int p = 0; p < t->n_parts; p++)
+        PW_TRY(cut_part(&t->parts[p], outputs_of(t), pw_model_usual(m, t) * 6 / 100 / (parts > 0 ? parts : 1)));
+    return PWY_OK;
 }
 
 static pwy_status extend(pwy_model *m, int first)
 {
     bool had_text = m->tok != NULL;
     PW_TRY(fit_targets(m->registry, first));
-    for (int i = first; i < m->registry->n; i++) {
-        struct pwy_task *t = pw_registry_at(m->registry, i);
-        PW_TRY(limit_text(t, usual_wide(m, t)));
-    }
+    for (int i = first; i < m->registry->n; i++) PW_TRY(cut_wide(m, pw_registry_at(m->registry, i)));
     if (!had_text) PW_TRY(build_tokenizer(m, first));
     if (!had_text && m->tok != NULL) PW_TRY(pw_model_declare_text(m));
     PW_TRY(pw_nets_extend(m));

@@ -1,16 +1,21 @@
 /* Raw bytes as two rich tokens: a linear map of the histogram, and one of hashed pairs of neighbouring bytes. The wide
-   path gets the histogram, the histogram at each place mod 4 (instructions of fixed width show there) and the pairs.
+   path gets the histogram, the histogram at each place mod 4 (instructions of fixed width show there) and the pairs, all
+   or those that tell most about the label.
    Settings and scales as measured on file fragments and machine code. */
 #include "sense/bag.h"
-#include "sense/sense.h"
+#include "sense/telling.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { PHASES = 4, BUCKETS = 8192 };    /* BUCKETS: of the pairs' hash for the trunk */
-enum { WIDE_PHASE = 256, WIDE_PAIR = WIDE_PHASE + PHASES * 256, WIDE_ROWS = WIDE_PAIR + 65536 };
+enum { WIDE_PHASE = 256, WIDE_PAIR = WIDE_PHASE + PHASES * 256, PAIRS = 65536 };
+enum { FIT_ROWS = 20000 };              /* records that the pairs are chosen by, at most */
 
 struct bytes {
+    int64_t n_pairs;                    /* setting: of the wide path's pairs, how many it has */
+    struct pw_param *chosen;            /* (n_pairs) ascending; NULL: all of them */
     struct pw_param *histogram;         /* (256, d) */
     struct pw_param *bigram;            /* (BUCKETS, d) */
     struct pw_param *norm[2];           /* (d) */
@@ -25,20 +30,26 @@ struct bytes_keep {
     real *pre[2], *rstd[2];             /* (m, d), (m): before the norms */
 };
 
-static const struct pw_option settings[] = { { 0 } };
-
-static pwy_status bytes_open(struct pw_sense *s, const struct pw_node *node)
-{
-    PW_TRY(pw_sense_options(node, "bytes", settings, NULL));
-    PW_NEED(s->state = pw_calloc(1, sizeof(struct bytes)));
-    s->wide_rows = WIDE_ROWS;
-    return PWY_OK;
-}
+static const struct pw_option settings[] = {
+    { "pairs", PW_OPT_INT, offsetof(struct bytes, n_pairs), 16, PAIRS }, { 0 }
+};
 
 static void bytes_close(struct pw_sense *s)
 {
     free(s->state);
     s->state = NULL;
+}
+
+static pwy_status bytes_open(struct pw_sense *s, const struct pw_node *node)
+{
+    struct bytes *b;
+    PW_NEED(s->state = b = pw_calloc(1, sizeof *b));
+    b->n_pairs = PAIRS;
+    pwy_status status = pw_sense_options(node, "bytes", settings, b);
+    s->wide_rows = WIDE_PAIR + b->n_pairs;
+    if (status != PWY_OK)
+        bytes_close(s);
+    return status;
 }
 
 static pwy_status nothing_to_save(const struct pw_sense *s, struct pw_node *into)
@@ -53,10 +64,19 @@ static pwy_status nothing_to_load(struct pw_sense *s, const struct pw_node *from
     return PWY_OK;
 }
 
+static pwy_status declare_chosen(struct pw_sense *s)
+{
+    struct bytes *b = s->state;
+    if (b->n_pairs == PAIRS)
+        return PWY_OK;
+    return pw_param_declare(s->params, PW_CONST, PW_ZEROS, 0, 1, PW_SHAPE(b->n_pairs), &b->chosen, "%s.pairs", s->own);
+}
+
 static pwy_status bytes_declare(struct pw_sense *s)
 {
     struct bytes *b = s->state;
     struct pw_params *set = s->params;
+    PW_TRY(declare_chosen(s));
     PW_TRY(pw_param_declare(set, PW_MATRIX, PW_UNIFORM, 1 / sqrt(256), 2, PW_SHAPE(256, s->d), &b->histogram,
                             "bytes.histogram"));
     PW_TRY(pw_param_declare(set, PW_TABLE, PW_UNIFORM, 1 / sqrt(BUCKETS), 2, PW_SHAPE(BUCKETS, s->d), &b->bigram,
@@ -74,6 +94,67 @@ static pwy_status count_pairs(const unsigned char *data, int64_t len, struct pw_
     return pw_tally_sort(tally);
 }
 
+/* --- fit: the pairs that tell most about the label --- */
+
+/* A record's pairs as the wide path has them: square roots of relative frequencies. */
+static double pair_value(uint64_t entry, int64_t len)
+{
+    return sqrt((double)pw_tally_count(entry) / (double)(len - 1));
+}
+
+static pwy_status tell_record(const struct pw_value *value, int label, struct pw_telling *t)
+{
+    struct pw_tally pairs = { 0 };
+    pwy_status status = count_pairs((const unsigned char *)value->text, value->len, &pairs);
+    for (int64_t i = 0; i < pairs.n && status == PWY_OK; i++)
+        pw_telling_add(t, (int)pw_tally_key(pairs.slot[i]), label, pair_value(pairs.slot[i], value->len));
+    pw_tally_free(&pairs);
+    return status;
+}
+
+static pwy_status tell_records(const struct pw_fit *rows, struct pw_telling *t)
+{
+    int64_t sample = rows->n_train < FIT_ROWS ? rows->n_train : FIT_ROWS;
+    for (int64_t i = 0; i < sample; i++) {
+        const struct pw_value *value = NULL;
+        struct pw_goal goal;
+        PW_TRY(rows->row(rows->arg, pw_fit_row(rows, sample, i), &value, &goal));
+        if (value == NULL || value->type != PW_VALUE_BYTES || value->len < 1)
+            continue;
+        PW_TRY(tell_record(value, pw_telling_example(t, goal.label), t));
+    }
+    return PWY_OK;
+}
+
+static pwy_status choose_pairs(struct bytes *b, const struct pw_telling *t)
+{
+    int32_t *chosen;
+    PW_NEED(chosen = pw_calloc((size_t)b->n_pairs, sizeof *chosen));
+    pwy_status status = pw_telling_choose(t, (int)b->n_pairs, chosen);
+    for (int64_t i = 0; i < b->n_pairs; i++)
+        b->chosen->w[i] = (real)chosen[i];
+    free(chosen);
+    return status;
+}
+
+static pwy_status bytes_fit(struct pw_sense *s, const struct pw_fit *rows)
+{
+    struct bytes *b = s->state;
+    struct pw_telling t = { 0 };
+    if (b->n_pairs == PAIRS)
+        return PWY_OK;
+    PW_TRY(declare_chosen(s));
+    pwy_status status = pw_telling_open(&t, PAIRS, pw_telling_labels(rows));
+    if (status == PWY_OK)
+        status = tell_records(rows, &t);
+    if (status == PWY_OK)
+        status = choose_pairs(b, &t);
+    pw_telling_close(&t);
+    return status;
+}
+
+/* --- one record --- */
+
 /* count (PHASES, 256) at each place mod PHASES. */
 static void count_bytes(const unsigned char *data, int64_t len, int64_t count[PHASES * 256])
 {
@@ -88,8 +169,21 @@ static void add_wide(struct pw_encoded *e, int index, double value)
     e->wide_value[e->n_wide++] = (real)value;
 }
 
-/* Three blocks, each of length 1: square roots of relative frequencies. */
-static void fill_wide(const int64_t *count, const struct pw_tally *pairs, int64_t len, struct pw_encoded *e)
+/* The pairs that the wide path has; len 1: there are none. */
+static void fill_pairs(const struct bytes *b, const struct pw_tally *pairs, int64_t len, struct pw_encoded *e)
+{
+    int64_t from = 0;
+    for (int64_t i = 0; i < pairs->n; i++) {
+        uint32_t pair = pw_tally_key(pairs->slot[i]);
+        int32_t at = b->chosen == NULL ? (int32_t)pair : pw_telling_find(b->chosen, (real)pair, &from);
+        if (at >= 0)
+            add_wide(e, WIDE_PAIR + at, pair_value(pairs->slot[i], len));
+    }
+}
+
+/* Three blocks, each of length 1 (the pairs less where some are left out): square roots of relative frequencies. */
+static void fill_wide(const struct bytes *b, const int64_t *count, const struct pw_tally *pairs, int64_t len,
+                      struct pw_encoded *e)
 {
     for (int i = 0; i < 256; i++) {
         int64_t n = count[i] + count[256 + i] + count[512 + i] + count[768 + i];
@@ -99,9 +193,7 @@ static void fill_wide(const int64_t *count, const struct pw_tally *pairs, int64_
     for (int i = 0; i < PHASES * 256; i++)
         if (count[i] > 0)
             add_wide(e, WIDE_PHASE + i, sqrt((double)count[i] / (double)len));
-    for (int64_t i = 0; i < pairs->n; i++)
-        add_wide(e, WIDE_PAIR + (int)pw_tally_key(pairs->slot[i]),
-                 sqrt((double)pw_tally_count(pairs->slot[i]) / (double)(len - 1)));
+    fill_pairs(b, pairs, len, e);
 }
 
 /* The first token's 256 numbers, then a weight for each bucket of pairs; ids are the buckets. */
@@ -135,8 +227,8 @@ static pwy_status make_room(struct pw_arena *arena, int64_t n, struct pw_encoded
     return PWY_OK;
 }
 
-static pwy_status encode_pairs(const unsigned char *data, int64_t len, struct pw_arena *arena, struct pw_tally *pairs,
-                               struct pw_encoded *e)
+static pwy_status encode_pairs(const struct bytes *b, const unsigned char *data, int64_t len, struct pw_arena *arena,
+                               struct pw_tally *pairs, struct pw_encoded *e)
 {
     int64_t count[PHASES * 256];
     uint32_t bucket[BUCKETS];
@@ -144,7 +236,7 @@ static pwy_status encode_pairs(const unsigned char *data, int64_t len, struct pw
     PW_TRY(make_room(arena, pairs->n, e));
     count_bytes(data, len, count);
     fill_tokens(count, pairs, len, bucket, e);
-    fill_wide(count, pairs, len, e);
+    fill_wide(b, count, pairs, len, e);
     e->n_tokens = 2;
     return PWY_OK;
 }
@@ -154,7 +246,7 @@ static pwy_status bytes_encode(const struct pw_sense *s, const struct pw_value *
 {
     struct pw_encoded e = { 0 };
     struct pw_tally pairs = { 0 };
-    (void)s, (void)augment;
+    (void)augment;
     if (value == NULL || value->type == PW_VALUE_NONE) {
         *out = e;
         return PWY_OK;
@@ -163,7 +255,7 @@ static pwy_status bytes_encode(const struct pw_sense *s, const struct pw_value *
         return pw_fail(PWY_E_DATA, "value is not raw bytes");
     if (value->len <= 0)
         return pw_fail(PWY_E_DATA, "record has 0 bytes");
-    pwy_status status = encode_pairs((const unsigned char *)value->text, value->len, arena, &pairs, &e);
+    pwy_status status = encode_pairs(s->state, (const unsigned char *)value->text, value->len, arena, &pairs, &e);
     pw_tally_free(&pairs);
     if (status == PWY_OK)
         *out = e;
@@ -266,7 +358,8 @@ static pwy_status bytes_backward(const struct pw_sense *s, struct pw_exec *x, in
 }
 
 const struct pw_sense_ops pw_sense_bytes = {
-    .name = "bytes", .takes = PW_VALUE_BYTES, .settings = settings, .sign = &pw_sign_bytes, .open = bytes_open,
-    .save = nothing_to_save, .load = nothing_to_load, .declare = bytes_declare, .encode = bytes_encode,
-    .forward = bytes_forward, .backward = bytes_backward, .close = bytes_close
+    .name = "bytes", .takes = PW_VALUE_BYTES, .settings = settings, .limit = { "pairs", PAIRS, WIDE_PAIR },
+    .sign = &pw_sign_bytes, .open = bytes_open, .fit = bytes_fit, .save = nothing_to_save, .load = nothing_to_load,
+    .declare = bytes_declare, .encode = bytes_encode, .forward = bytes_forward, .backward = bytes_backward,
+    .close = bytes_close
 };

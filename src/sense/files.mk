@@ -6,7 +6,7 @@ tests_test_sense_text_double_SOURCES = tests/test_sense_text_double.c
 tests_test_sense_text_double_LDADD = libpathways-double.la $(test_libs)
 tests_test_sense_text_double_CPPFLAGS = $(AM_CPPFLAGS) -DPATHWAYS_DOUBLE
 
-stem_sources = src/sense/fitted.h src/sense/fitted.c src/sense/project.h src/sense/project.c \
+stem_sources = src/sense/fitted.h src/sense/fitted.c src/sense/telling.h src/sense/telling.c src/sense/project.h src/sense/project.c \
   src/sense/picture.h src/sense/picture.c src/sense/image.c src/sense/mel.h src/sense/mel.c src/sense/audio.c \
   src/sense/kernels.h src/sense/kernels.c src/sense/series.c \
   src/sense/columns.h src/sense/columns.c src/sense/columns_fit.c src/sense/trees.h src/sense/trees.c \

@@ -51,12 +51,17 @@ struct pw_sense {
     void *state;                            /* the sense's own */
 };
 
+/* The setting that cuts the sparse feature space down to the features that tell most: its value where nothing is cut,
+   and the rows beside. */
+struct pw_sense_limit { const char *setting; int64_t all, beside; };
+
 struct pw_sense_ops {
     const char *name;                       /* "text" */
     enum pw_value_type takes;
     /* words of its own that a recipe's part may use, NULL: none; for help and nearest word. column, path and record
        belong to the readers and are skipped */
     const struct pw_option *settings;
+    struct pw_sense_limit limit;            /* setting NULL: the space is small, or none */
     const struct pw_sign_ops *sign;         /* how its values look, to tell tasks apart by; NULL: they cannot be told */
     pwy_status (*open)(struct pw_sense *s, const struct pw_node *settings);   /* NULL: defaults. Unknown word: error */
     pwy_status (*fit)(struct pw_sense *s, const struct pw_fit *rows);                 /* NULL: nothing to fit */

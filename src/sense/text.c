@@ -2,7 +2,7 @@
    wide
    path (settings measured to learn well from little: words and characters each of length 1). */
 #include "sense/bag.h"
-#include "sense/sense.h"
+#include "sense/telling.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -72,17 +72,8 @@ static pwy_status text_declare(struct pw_sense *s)
     return t->grams ? declare_grams(s) : PWY_OK;
 }
 
-/* How many texts have a gram in each row, of all labels and of each; texts without a label count under label 0. */
-struct counts { uint32_t *df, *of_label; int64_t *texts; int labels; int64_t n; };     /* (rows), (rows, labels), (labels) */
-
-static void count_row(struct counts *c, uint32_t row, int label)
-{
-    c->df[row]++;
-    if (c->of_label != NULL)
-        c->of_label[(size_t)row * c->labels + label]++;
-}
-
-static pwy_status count_text(const struct pw_value *value, int label, struct counts *c)
+/* How many texts have a gram in each row, by label; texts without a label count under label 0. */
+static pwy_status count_text(const struct pw_value *value, int label, struct pw_telling *c)
 {
     struct pw_tally tally = { 0 };
     pwy_status status = pw_grams(value->text, value->len, &tally);
@@ -90,98 +81,58 @@ static pwy_status count_text(const struct pw_value *value, int label, struct cou
         status = pw_tally_sort(&tally);
     for (int64_t i = 0; i < tally.n && status == PWY_OK; i++)
         if (i == 0 || pw_tally_key(tally.slot[i]) >> 1 != pw_tally_key(tally.slot[i - 1]) >> 1)
-            count_row(c, pw_tally_key(tally.slot[i]) >> 1, label);
+            pw_telling_add(c, (int)(pw_tally_key(tally.slot[i]) >> 1), label, 1);
     pw_tally_free(&tally);
     return status;
 }
 
 /* Counts at most FIT_ROWS texts, evenly spread over the training rows. */
-static pwy_status count_texts(const struct pw_fit *rows, struct counts *c)
+static pwy_status count_texts(const struct pw_fit *rows, struct pw_telling *c)
 {
     int64_t sample = rows->n_train < FIT_ROWS ? rows->n_train : FIT_ROWS;
     for (int64_t i = 0; i < sample; i++) {
         const struct pw_value *value = NULL;
         struct pw_goal goal;
-        int64_t row = (int64_t)((__int128)i * rows->n_train / sample);
-        PW_TRY(rows->row(rows->arg, row, &value, &goal));
+        PW_TRY(rows->row(rows->arg, pw_fit_row(rows, sample, i), &value, &goal));
         if (value == NULL || value->type != PW_VALUE_TEXT)
             continue;
-        int label = goal.label >= 0 && goal.label < c->labels ? goal.label : 0;
-        PW_TRY(count_text(value, label, c));
-        c->texts[label]++;
-        c->n++;
+        PW_TRY(count_text(value, pw_telling_example(c, goal.label), c));
     }
     return PWY_OK;
-}
-
-/* What a row tells about the label: chi-squared over the labels (Yang and Pedersen 1997); with one label, how often it
-   is met. */
-static double tells(const struct counts *c, int row)
-{
-    double sum = 0, df = c->df[row];
-    if (c->labels < 2 || df == 0)
-        return df;
-    for (int l = 0; l < c->labels; l++) {
-        double expected = df * (double)c->texts[l] / (double)c->n, seen = c->of_label[(size_t)row * c->labels + l];
-        sum += expected > 0 ? (seen - expected) * (seen - expected) / expected : 0;
-    }
-    return sum;
-}
-
-struct told { double much; int32_t row; };
-
-static int most_first(const void *a, const void *b)
-{
-    const struct told *x = a, *y = b;
-    return x->much != y->much ? (x->much < y->much ? 1 : -1) : x->row - y->row;
-}
-
-static int by_row(const void *a, const void *b)
-{
-    return ((const struct told *)a)->row - ((const struct told *)b)->row;
 }
 
 /* The rows that tell most, ascending, and each one's idf. */
-static pwy_status choose_rows(struct text *t, const struct counts *c)
+static pwy_status choose_rows(struct text *t, const struct pw_telling *c)
 {
-    struct told *told = pw_calloc(PW_GRAM_ROWS, sizeof *told);
-    PW_NEED(told);
-    for (int i = 0; i < PW_GRAM_ROWS; i++)
-        told[i] = (struct told){ t->rows != NULL ? tells(c, i) : 0, i };
+    int32_t *chosen = NULL;
     if (t->rows != NULL) {
-        qsort(told, PW_GRAM_ROWS, sizeof *told, most_first);
-        qsort(told, (size_t)t->features, sizeof *told, by_row);
+        PW_NEED(chosen = pw_calloc((size_t)t->features, sizeof *chosen));
+        pwy_status status = pw_telling_choose(c, (int)t->features, chosen);
+        for (int64_t i = 0; i < t->features; i++)
+            t->rows->w[i] = (real)chosen[i];
+        free(chosen);
+        PW_TRY(status);
     }
     for (int64_t i = 0; i < t->features; i++) {
-        t->idf->w[i] = (real)(1 + pw_ln((1.0 + (double)c->n) / (1.0 + c->df[told[i].row])));
-        if (t->rows != NULL)
-            t->rows->w[i] = (real)told[i].row;
+        double df = pw_telling_sum(c, t->rows != NULL ? (int)t->rows->w[i] : (int)i);
+        t->idf->w[i] = (real)(1 + pw_ln((1.0 + (double)c->n) / (1.0 + df)));
     }
-    free(told);
     return PWY_OK;
-}
-
-static pwy_status fit_grams(struct text *t, const struct pw_fit *rows, struct counts *c)
-{
-    PW_NEED(c->df = pw_calloc(PW_GRAM_ROWS, sizeof *c->df));
-    PW_NEED(c->texts = pw_calloc((size_t)c->labels, sizeof *c->texts));
-    if (t->rows != NULL && c->labels > 1)
-        PW_NEED(c->of_label = pw_calloc((size_t)PW_GRAM_ROWS * (size_t)c->labels, sizeof *c->of_label));
-    PW_TRY(count_texts(rows, c));
-    return choose_rows(t, c);
 }
 
 static pwy_status text_fit(struct pw_sense *s, const struct pw_fit *rows)
 {
     struct text *t = s->state;
-    struct counts c = { .labels = strcmp(rows->kind, "classify") == 0 && rows->outputs > 1 ? rows->outputs : 1 };
+    struct pw_telling c = { 0 };
     if (!t->grams)
         return PWY_OK;
     PW_TRY(declare_grams(s));
-    pwy_status status = fit_grams(t, rows, &c);
-    free(c.df);
-    free(c.of_label);
-    free(c.texts);
+    pwy_status status = pw_telling_open(&c, PW_GRAM_ROWS, t->rows != NULL ? pw_telling_labels(rows) : 1);
+    if (status == PWY_OK)
+        status = count_texts(rows, &c);
+    if (status == PWY_OK)
+        status = choose_rows(t, &c);
+    pw_telling_close(&c);
     return status;
 }
 
@@ -197,14 +148,10 @@ static pwy_status nothing_to_load(struct pw_sense *s, const struct pw_node *from
     return PWY_OK;
 }
 
-/* Which of the features a gram's row is, looked for from *from on: the grams ascend, and so do the features. -1: none. */
+/* Which of the features a gram's row is, looked for from *from on. -1: none. */
 static int32_t feature_of(const struct text *t, uint32_t row, int64_t *from)
 {
-    if (t->rows == NULL)
-        return (int32_t)row;
-    while (*from < t->features && t->rows->w[*from] < (real)row)
-        ++*from;
-    return *from < t->features && t->rows->w[*from] == (real)row ? (int32_t)*from : -1;
+    return t->rows == NULL ? (int32_t)row : pw_telling_find(t->rows, (real)row, from);
 }
 
 /* Sublinear count times idf. */
@@ -319,7 +266,8 @@ static pwy_status text_backward(const struct pw_sense *s, struct pw_exec *x, int
 }
 
 const struct pw_sense_ops pw_sense_text = {
-    .name = "text", .takes = PW_VALUE_TEXT, .settings = settings, .sign = &pw_sign_text, .open = text_open,
-    .fit = text_fit, .save = nothing_to_save, .load = nothing_to_load, .declare = text_declare, .encode = text_encode,
-    .forward = text_forward, .backward = text_backward, .close = text_close
+    .name = "text", .takes = PW_VALUE_TEXT, .settings = settings, .limit = { "features", PW_GRAM_ROWS, 0 },
+    .sign = &pw_sign_text, .open = text_open, .fit = text_fit, .save = nothing_to_save, .load = nothing_to_load,
+    .declare = text_declare, .encode = text_encode, .forward = text_forward, .backward = text_backward,
+    .close = text_close
 };

@@ -166,13 +166,27 @@ static int64_t own_numbers(const struct adding *a, const struct source *s)
     return n;
 }
 
-/* A tenth of what a model of its own would have: the reused closure, with this task's parts in place of the other's. */
-static pwy_status usual_budget(const struct adding *a, const struct source *s, int64_t *out)
+/* Tensors that tell the task from others: a model of its own has them too. */
+static int64_t which_numbers(const struct adding *a)
 {
-    int64_t all, theirs;
-    PW_TRY(pw_closure_size(a->m, s->net, &all, &theirs));
-    *out = (all - theirs + own_numbers(a, s)) / 10;
-    return PWY_OK;
+    int64_t n = 0;
+    char prefix[256];
+    int len = snprintf(prefix, sizeof prefix, "task/%s/", a->net->task->name);
+    for (int i = 0; i < a->m->params->n; i++) {
+        const struct pw_param *p = a->m->params->list[i];
+        if (strncmp(p->name, prefix, (size_t)len) == 0 && pw_which_owns(p->name)) n += p->n;
+    }
+    return n;
+}
+
+/* A tenth of what a model of its own would have. Where the usual size has no wide path, what the task has of its own is
+   that of both. */
+static int64_t usual_budget(const struct adding *a, const struct source *s)
+{
+    int64_t n = pw_model_usual(a->m, a->net->task) + which_numbers(a);
+    for (int p = 0; p < a->net->n_parts; p++)
+        if (a->net->sense[p].ops->limit.setting != NULL) return n / 10 - which_numbers(a);
+    return (n + own_numbers(a, s)) / 10 - which_numbers(a);
 }
 
 struct growth { int adapter, clones; };
@@ -182,7 +196,7 @@ static pwy_status plan_growth(const struct adding *a, const struct source *s, st
 {
     const struct pw_shape *shape = &a->m->shape;
     int64_t budget = a->o->parameters, left;
-    if (budget == 0) PW_TRY(usual_budget(a, s, &budget));
+    if (budget == 0) budget = usual_budget(a, s);
     left = budget - own_numbers(a, s);
     if (a->o->parameters > 0 && left < 0)
         return pw_fail(PWY_E_LIMIT, "add: a budget of %lld parameters is too small; its token, norms, head and wide "
