@@ -1,6 +1,7 @@
 /* Tasks that are sealed, and tasks added behind them: what was answered before is answered after, to the bit. */
 #include "base/example_bytes.h"
 #include "model/model.h"
+#include "train/train.h"
 #include "train_rig.h"
 
 enum { OLD = 1 << R_TEXT | 1 << R_IMAGE | 1 << R_TABLE };
@@ -117,6 +118,26 @@ START_TEST(added_tasks_move_nothing)
     pwy_text_free(digest);
     pwy_text_free(was);
     pwy_model_free(m);
+}
+END_TEST
+
+/* Where every task that learns has routers of its own, the trunk's has no gradient; where one has not, it does. */
+START_TEST(the_trunks_router_trains_where_it_is_reached)
+{
+    pwy_trainer *t = adding(sealed, 1 << R_SERIES, "steps: 4, batch: 8"), *on;
+    pwy_model *grown;
+    OK(pwy_trainer_run(t));
+    OK(pwy_trainer_model(t, &grown));
+    pwy_trainer_free(t);
+    on = rig_trainer(grown, "steps: 4, batch: 8");
+    OK(pwy_trainer_run(on));
+    ck_assert_ptr_null(pw_params_find(on->model->params, "trunk.0.router")->g);
+    ck_assert_ptr_nonnull(pw_params_find(on->model->params, "task/wave/trunk.0.router")->g);
+    pwy_trainer_free(on);
+    on = rig_trainer(before, "steps: 1, batch: 8");
+    ck_assert_ptr_nonnull(pw_params_find(on->model->params, "trunk.0.router")->g);
+    pwy_trainer_free(on);
+    pwy_model_free(grown);
 }
 END_TEST
 
@@ -443,6 +464,7 @@ static Suite *suite(void)
     tcase_add_test(t, sealing_keeps_what_is_answered);
     tcase_add_test(t, sealed_and_reopened_is_the_same);
     tcase_add_test(t, added_tasks_move_nothing);
+    tcase_add_test(t, the_trunks_router_trains_where_it_is_reached);
     tcase_add_test(t, added_to_a_file);
     tcase_add_test(t, a_model_over_another_holds_it);
     tcase_add_test(t, added_again_is_the_same_file);

@@ -46,8 +46,8 @@ PWY_API pwy_status pwy_model_quantize(const pwy_model *model, const char *dtype,
  *  the experts part. They share the dense model's memory until they train, so it is held. Options: `experts` (needed),
  *  `topk` 2, `router` topk, `gate` softmax, `normalise` chosen, `balance_by` loss, `balance`, `zloss`, `expert_lr` (the
  *  dense model's), `gate_scale`, `capacity`, `bias_rate`, `jitter`: as a recipe's `model:`; `seed` 1 of the routers and
- *  the noise; `noise` 0: each number of every copy moves by this times the root mean square of its matrix, which changes
- *  answers;
+ *  the noise; `noise` 0: each number of every copy moves by this times the root mean square of its matrix, which
+ *  changes answers;
  *  `approximate` false: true allows gates that do not sum to 1 (topk 1 but by hash, normalise none, expert_choice,
  *  caller), whose answers differ; there `gate_scale`, unless it is given, makes them sum to about 1 at the start.
  *  PWY_E_ARGUMENT: no experts, topk over experts, gates that do not sum to 1; PWY_E_STATE: it has experts already, is

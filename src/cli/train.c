@@ -36,8 +36,8 @@ static const char *const word_flags[] = {
     "--weight-decay", "--dropout", "--dtype", "--threads", "--max-bad-rows"};
 enum { MINUTES, STEPS, EPOCHS, SEED, THREADS = 13, WORDS = 15, FLAGS = 7 };
 
-struct train { const char *recipe_path, *model_path, *from, *data, *value[WORDS]; bool resume, help, quiet; char *checkpoint;
-    pwy_context *ctx; pwy_recipe *recipe; pwy_model *blank; pwy_trainer *trainer; pwy_model *model; };
+struct train { const char *recipe_path, *model_path, *from, *data, *value[WORDS]; bool resume, help, quiet;
+    char *checkpoint; pwy_context *ctx; pwy_recipe *recipe; pwy_model *blank; pwy_trainer *trainer; pwy_model *model; };
 
 static pwy_status open_recipe(struct train *t)
 {

@@ -19,7 +19,8 @@ static const char more[] =
 static const char *const words[] = {"experts", "topk", "noise", "seed", "router", "gate", "normalise", "balance_by",
                                     "balance", "gate_scale", "capacity", "expert_lr"};
 static const char *const word_flags[] = {"--experts", "--topk", "--noise", "--seed", "--router", "--gate",
-                                         "--normalise", "--balance-by", "--balance", "--gate-scale", "--capacity", "--expert-lr"};
+                                         "--normalise", "--balance-by", "--balance", "--gate-scale", "--capacity",
+                                         "--expert-lr"};
 enum { WORDS = 12, FLAGS = 4 };
 
 struct upcycle { const char *path, *out, *value[WORDS]; bool approximate, help;

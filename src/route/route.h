@@ -78,6 +78,8 @@ pwy_status pw_trunk_grow(struct pw_trunk *t, int layer, int n);
 /* The trunk's own parameters that a pathway begins as copies of. norm2 NULL: parallel. */
 const struct pw_param *pw_trunk_router(const struct pw_trunk *t, int layer);         /* NULL: by hash */
 const struct pw_param *pw_trunk_bias(const struct pw_trunk *t, int layer);           /* NULL: balance by the loss */
+/* No row goes by the trunk's own routers: they have no gradient and no moments. Before training starts. */
+void pw_trunk_lock_routers(struct pw_trunk *t);
 void pw_trunk_norms(const struct pw_trunk *t, int layer, const struct pw_param **norm1, const struct pw_param **norm2);
 const struct pw_param *pw_trunk_norm(const struct pw_trunk *t);
 void pw_trunk_expert_params(const struct pw_trunk *t, int layer, struct pw_param **w13, struct pw_param **w2);

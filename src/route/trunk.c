@@ -245,6 +245,12 @@ const struct pw_param *pw_trunk_bias(const struct pw_trunk *t, int layer)
     return t->block[layer].bias;
 }
 
+void pw_trunk_lock_routers(struct pw_trunk *t)
+{
+    for (int i = 0; i < t->config.layers; i++)
+        if (t->block[i].gate != NULL) t->block[i].gate->locked = true;
+}
+
 void pw_trunk_norms(const struct pw_trunk *t, int layer, const struct pw_param **norm1, const struct pw_param **norm2)
 {
     *norm1 = t->block[layer].norm1;

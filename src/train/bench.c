@@ -158,6 +158,7 @@ static pwy_status make_engine(struct bench *b, pwy_context *ctx)
     PW_NEED(b->x.arena = pw_arena_new());
     PW_NEED(b->trace = pw_trace_new());
     if (!train) return PWY_OK;
+    if (b->way != NULL) pw_trunk_lock_routers(b->trunk);
     PW_TRY(pw_params_start_training(b->params));
     b->adamw = (struct pw_adamw){.b1 = .9, .b2 = .98, .eps = 1e-8, .decay = .05, .clip = 1};
     return pw_adamw_open(&b->adamw, b->params);

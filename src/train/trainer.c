@@ -164,10 +164,22 @@ static pwy_status open_tasks(const pwy_model *m, int first)
     return learning > 0 ? PWY_OK : pw_fail(PWY_E_STATE, "every task is sealed: there is none to train");
 }
 
+/* Where every task that learns has candidates and routers of its own, none comes by the trunk's. */
+static void lock_unreached(const struct pwy_trainer *t)
+{
+    for (int i = t->first; i < t->model->registry->n; i++) {
+        if (!pw_learns(t->model->registry, t->first, i)) continue;
+        const struct pw_pathway *way = pw_net_at(t->model, i)->way;
+        if (way == NULL || way->layer[0].expert == NULL) return;
+    }
+    pw_trunk_lock_routers(t->model->trunk);
+}
+
 static pwy_status begin(struct pwy_trainer *t, const struct pw_node *options)
 {
     PW_TRY(open_tasks(t->model, t->first));
     if (t->first == 0) PW_TRY(pw_model_lock(t->model));
+    lock_unreached(t);
     PW_TRY(read_options(t, options));
     PW_TRY(make_rows(t));
     PW_TRY(make_engine(t));
