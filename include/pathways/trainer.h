@@ -9,6 +9,7 @@
 #define PATHWAYS_TRAINER_H
 #include <pathways/status.h>
 #include <pathways/options.h>
+#include <pathways/example.h>
 #include <pathways/model.h>
 
 #ifdef __cplusplus
@@ -24,12 +25,13 @@ typedef struct pwy_progress pwy_progress;
 typedef int (*pwy_progress_fn)(const pwy_progress *progress, void *user);
 
 /** Options, as a recipe's `train:` (docs/recipe.md): `minutes`, `steps` or `epochs` (one of them; default 5 minutes),
- *  `seed` 1, `threads` (the context's), `batch` 64, `chunk` (8: rows of one task in a row), `lr` .002, `warmup` .05,
+ *  `seed` 1, `threads` (the context's), `batch` 64, `chunk` (8: rows of one task in a row), `lr` .002, `learn_lr` (a
+ *  tenth of `lr`: of pwy_trainer_learn), `warmup` .05,
  *  `temperature` 2, `clip` 1, `weight_decay` .05, `dropout` 0, `max_bad_rows` 100, `dtype` "f32" (or "bf16"), `plan`
  *  (with `steps`: what a run by minutes came to), `freeze` (a list of parameter names, * allowed), `checkpoint` (a path
- *  that is written when the run is stopped). PWY_E_STATE: a task without training rows (a model from a file has none until
- *  pwy_model_with_sources).
- *  @since 0.1 */
+ *  that is written when the run is stopped). Tasks without training rows (a model from a file has none until
+ *  pwy_model_with_sources) are not drawn: they learn by pwy_trainer_learn alone. Sealed ones stay as they are.
+ *  PWY_E_STATE: all are sealed. @since 0.1 */
 PWY_API pwy_status pwy_trainer_new(pwy_model *model, const pwy_options *options, pwy_trainer **out);
 /** Whether pwy_trainer_new would take these options: for asking before a model is made, which takes long. @since 0.1 */
 PWY_API pwy_status pwy_trainer_check(const pwy_options *options);
@@ -37,11 +39,23 @@ PWY_API pwy_status pwy_trainer_check(const pwy_options *options);
 PWY_API pwy_status pwy_trainer_on_progress(pwy_trainer *trainer, pwy_progress_fn fn, void *user,
                                            pwy_destroy_fn destroy);
 /** Runs to the end. PWY_E_CANCELLED when stopped: run again to go on. PWY_E_LIMIT: more than max_bad_rows.
- *  PWY_E_STATE: the loss is not finite. @since 0.1 */
+ *  PWY_E_STATE: the loss is not finite, or no task has training rows. @since 0.1 */
 PWY_API pwy_status pwy_trainer_run(pwy_trainer *trainer);
 /** One step, for a loop of the caller's own; loss may be NULL. *done (may be NULL) becomes 1 after the last, and
  *  PWY_E_STATE is what comes after that. @since 0.1 */
 PWY_API pwy_status pwy_trainer_step(pwy_trainer *trainer, double *loss, int *done);
+/** Learning by doing: one step on one example with its target (pwy_example_set_label and the like), outside the run,
+ *  whose schedule and moments stay as they are: before it, after it, in between, or on a model from a file, without
+ *  rows. The rate is `learn_lr` throughout, by the run's optimizer with moments of its own (made by the first call);
+ *  nothing decays or is dropped. Time goes by the example's length and the model's active size, memory does not grow
+ *  with how many were learned. The example may be freed after. pwy_trainer_model has what was learned, its mixes chosen
+ *  anew where there are validation rows, and how many (`learned` of the model's line); pwy_trainer_save keeps both. A
+ *  failure leaves all weights as they were. PWY_E_NOT_FOUND: no such task; PWY_E_STATE: it is sealed, or was there when
+ *  others were added, or the loss is not finite; PWY_E_DATA: no target, an unknown label, nothing to learn from.
+ *  @since 0.1 */
+PWY_API pwy_status pwy_trainer_learn(pwy_trainer *trainer, const char *task, const pwy_example *example);
+/** Examples learned so by this trainer. @since 0.1 */
+PWY_API int64_t pwy_trainer_learned(const pwy_trainer *trainer);
 /** From any thread or a signal handler; within one step. @since 0.1 */
 PWY_API void pwy_trainer_cancel(pwy_trainer *trainer);
 /** The model as trained so far, with each task's mix of wide path and trunk chosen on its validation rows. A new model;

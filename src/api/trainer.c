@@ -70,6 +70,25 @@ pwy_status pwy_trainer_step(pwy_trainer *trainer, double *loss, int *done)
     return PWY_OK;
 }
 
+pwy_status pwy_trainer_learn(pwy_trainer *trainer, const char *task, const pwy_example *example)
+{
+    fenv_t host;
+    PW_GIVEN(trainer);
+    PW_GIVEN(task);
+    PW_GIVEN(example);
+    pw_fp_enter(&host);
+    pw_blas_enter();
+    pwy_status status = pw_trainer_learn(trainer, task, example);
+    pw_blas_leave();
+    pw_fp_leave(&host);
+    return status;
+}
+
+int64_t pwy_trainer_learned(const pwy_trainer *trainer)
+{
+    return trainer == NULL ? 0 : trainer->learned;
+}
+
 void pwy_trainer_cancel(pwy_trainer *trainer)
 {
     if (trainer != NULL) __atomic_store_n(&trainer->cancelled, 1, __ATOMIC_RELAXED);

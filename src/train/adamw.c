@@ -14,7 +14,7 @@ static pwy_status open_moments(struct pw_adamw *a, struct pw_param *p, struct pw
     of->waker.wake = pw_adamw_wake;
     of->adamw = a;
     PW_NEED(of->slot = pw_calloc((size_t)of->n + 1, sizeof *of->slot));
-    if (p->slice != NULL && !a->adafactor) p->waker = &of->waker;
+    if (p->slice != NULL && !a->adafactor && !a->apart) p->waker = &of->waker;
     return PWY_OK;
 }
 
@@ -30,7 +30,7 @@ pwy_status pw_adamw_open(struct pw_adamw *a, struct pw_params *params)
 void pw_adamw_close(struct pw_adamw *a)
 {
     for (int i = 0; a->of != NULL && i < a->n; i++) {
-        a->params->list[i]->waker = NULL;
+        if (!a->apart) a->params->list[i]->waker = NULL;
         for (int64_t k = 0; a->of[i].slot != NULL && k < a->of[i].n; k++) {
             free(a->of[i].slot[k].m);
             free(a->of[i].slot[k].v);
@@ -195,7 +195,7 @@ pwy_status pw_adamw_step(struct pw_adamw *a, struct pw_exec *x, double lr, int64
 {
     struct update u = {.a = a, .kern = x->kern, .lr = lr, .scale = 1, .spans = {.arena = x->arena}};
     double sum = 0;
-    PW_TRY(wake_all_touched(a, x));
+    if (!a->apart) PW_TRY(wake_all_touched(a, x));
     PW_TRY(all_spans(&u.spans, a));
     PW_NEED(u.sumsq = pw_arena_take(x->arena, (size_t)u.spans.n + 1, sizeof *u.sumsq));
     pw_exec_run(x, u.spans.n, span_sumsq, &u);
@@ -209,7 +209,7 @@ pwy_status pw_adamw_step(struct pw_adamw *a, struct pw_exec *x, double lr, int64
     u.c1 = 1 / (1 - pow(a->b1, (double)step));
     u.c2 = 1 / sqrt(1 - pow(a->b2, (double)step));
     if (!isfinite(sum)) return PWY_OK;
-    PW_TRY(pw_adamw_rate(a, step, lr));
+    if (!a->apart) PW_TRY(pw_adamw_rate(a, step, lr));
     pw_exec_run(x, u.spans.n, span_update, &u);
     mark_done(a, step);
     return a->adafactor ? pw_adafactor_update(a, x, lr, u.scale, step) : PWY_OK;

@@ -27,6 +27,18 @@ static pwy_status put_bad(const struct pwy_trainer *t, struct pw_node *state)
     return PWY_OK;
 }
 
+/* Examples learned by doing, of each task that has any. */
+static pwy_status put_learned(const struct pwy_trainer *t, struct pw_node *state)
+{
+    struct pw_node *map;
+    if (t->learned == 0) return PWY_OK;
+    PW_TRY(pw_node_put_new(state, "learned", PW_MAP, &map));
+    for (int i = 0; i < t->model->registry->n; i++)
+        if (t->run[i].learned > 0)
+            PW_TRY(pw_node_put_int(map, pw_registry_at(t->model->registry, i)->name, t->run[i].learned));
+    return PWY_OK;
+}
+
 static pwy_status put_state(const struct pwy_trainer *t, struct pw_node *state)
 {
     const struct pw_schedule *s = &t->schedule;
@@ -42,6 +54,7 @@ static pwy_status put_state(const struct pwy_trainer *t, struct pw_node *state)
     PW_TRY(pw_node_put_number(state, "loss", t->loss));
     PW_TRY(put_cursors(t, state));
     PW_TRY(put_bad(t, state));
+    PW_TRY(put_learned(t, state));
     return pw_node_put_copy(state, "options", t->given);
 }
 
@@ -57,7 +70,9 @@ static pwy_status state_json(const struct pwy_trainer *t, char **out)
 
 /* The moments that there are of one parameter: all of it, or a piece for each expert that ever was moved. */
 struct kept { int64_t (*which)[2], n; struct pw_piece *m, *v; };         /* which: expert, last step */
-struct listing { struct pw_tensor *list; int64_t n; struct kept *kept; char *json; };
+/* where: whose moments come next, as their names begin: the run's, or those of learning by doing */
+struct listing { struct pw_tensor *list; int64_t n; struct kept *kept; char *json; const char *where; };
+static const char of_run[] = "checkpoint", of_doing[] = "checkpoint.learned";
 
 static pwy_status find_kept(const struct pw_moments *of, struct kept *k)
 {
@@ -91,7 +106,7 @@ static pwy_status moment(struct listing *l, const struct pw_param *p, const stru
         out->n_pieces = (int)k->n;
     } else
         out->data = piece[0].data;
-    PW_NEED(out->name = pw_printf("checkpoint.%c/%s", which, p->name));
+    PW_NEED(out->name = pw_printf("%s.%c/%s", l->where, which, p->name));
     return PWY_OK;
 }
 
@@ -100,7 +115,7 @@ static pwy_status numbers(struct listing *l, const struct pw_param *p, const str
     struct pw_tensor *out = &l->list[l->n++];
     *out = (struct pw_tensor){.dtype = PW_I64, .rank = 2, .shape = {k->n, 2}, .data = k->which,
                               .bytes = (size_t)k->n * sizeof *k->which};
-    PW_NEED(out->name = pw_printf("checkpoint.experts/%s", p->name));
+    PW_NEED(out->name = pw_printf("%s.experts/%s", l->where, p->name));
     return PWY_OK;
 }
 
@@ -123,25 +138,32 @@ static pwy_status rates(struct listing *l, const struct pw_adamw *a)
     return PWY_OK;
 }
 
+static pwy_status list_all_moments(struct listing *l, const struct pw_adamw *a, const char *where, struct kept *kept)
+{
+    l->where = where;
+    for (int i = 0; a->of != NULL && i < a->n; i++)
+        PW_TRY(list_moments(l, a->params->list[i], &a->of[i], &kept[i]));
+    return PWY_OK;
+}
+
 static pwy_status list_tensors(const struct pwy_trainer *t, struct listing *l)
 {
     const struct pw_params *params = t->model->params;
     PW_TRY(state_json(t, &l->json));
-    PW_NEED(l->list = pw_calloc((size_t)params->n * 3 + 2, sizeof *l->list));
-    PW_NEED(l->kept = pw_calloc((size_t)params->n + 1, sizeof *l->kept));
+    PW_NEED(l->list = pw_calloc((size_t)params->n * 6 + 2, sizeof *l->list));
+    PW_NEED(l->kept = pw_calloc((size_t)params->n * 2 + 1, sizeof *l->kept));
     l->list[l->n++] = (struct pw_tensor){.dtype = PW_U8, .rank = 1, .shape = {(int64_t)strlen(l->json)},
                                          .data = l->json, .bytes = strlen(l->json)};
     PW_NEED(l->list[0].name = pw_strdup("checkpoint.state"));
     PW_TRY(rates(l, &t->adamw));
-    for (int i = 0; i < params->n && i < t->adamw.n; i++)
-        PW_TRY(list_moments(l, params->list[i], &t->adamw.of[i], &l->kept[i]));
-    return PWY_OK;
+    PW_TRY(list_all_moments(l, &t->adamw, of_run, l->kept));
+    return list_all_moments(l, &t->doing, of_doing, l->kept + params->n);
 }
 
 static void listing_free(const struct pwy_trainer *t, struct listing *l)
 {
     for (int64_t i = 0; i < l->n; i++) free(l->list[i].name);
-    for (int i = 0; l->kept != NULL && i < t->model->params->n; i++) {
+    for (int i = 0; l->kept != NULL && i < 2 * t->model->params->n; i++) {
         free(l->kept[i].which);
         free(l->kept[i].m);
         free(l->kept[i].v);
@@ -202,18 +224,22 @@ static pwy_status read_schedule(struct pwy_trainer *t, const struct pw_node *sta
     return number(state, "loss", path, &t->loss);
 }
 
-static pwy_status bad_tensor(const char *path, const char *prefix, const struct pw_param *p)
+/* Whose moments are read; begun: what is no expert must have them; steps: that a moment may have gone through. */
+struct reading { const struct pw_tensors *tensors; const char *path, *where; bool begun; int64_t steps; };
+
+static pwy_status bad_tensor(const struct reading *r, const char *what, const struct pw_param *p)
 {
-    return pw_fail(PWY_E_FORMAT, "%s: tensor '%s%s' is missing or of another size", path, prefix, p->name);
+    return pw_fail(PWY_E_FORMAT, "%s: tensor '%s.%s/%s' is missing or of another size", r->path, r->where, what,
+                   p->name);
 }
 
 /* NULL: it is not there. */
-static pwy_status find_tensor(const struct pw_tensors *tensors, const char *prefix, const struct pw_param *p,
+static pwy_status find_tensor(const struct reading *r, const char *what, const struct pw_param *p,
                               const struct pw_tensor **out)
 {
     char *name;
-    PW_NEED(name = pw_printf("%s%s", prefix, p->name));
-    *out = pw_tensors_find(tensors, name);
+    PW_NEED(name = pw_printf("%s.%s/%s", r->where, what, p->name));
+    *out = pw_tensors_find(r->tensors, name);
     free(name);
     return PWY_OK;
 }
@@ -224,36 +250,34 @@ static void read_pair(const struct pw_tensor *t, int64_t i, int64_t pair[2])
 }
 
 /* The experts that the moments' pieces belong to, ascending, and how far each has come. */
-static pwy_status check_experts(const struct pw_tensor *t, const struct pw_param *p, int64_t n, int64_t steps,
-                                const char *path)
+static pwy_status check_experts(const struct reading *r, const struct pw_tensor *t, const struct pw_param *p, int64_t n)
 {
     int64_t last = -1, pair[2];
     if (t == NULL || t->dtype != PW_I64 || t->bytes != (size_t)n * sizeof pair)
-        return bad_tensor(path, "checkpoint.experts/", p);
+        return bad_tensor(r, "experts", p);
     for (int64_t i = 0; i < n; i++) {
         read_pair(t, i, pair);
-        if (pair[0] <= last || pair[0] >= p->groups || pair[1] < 0 || pair[1] > steps)
-            return bad_tensor(path, "checkpoint.experts/", p);
+        if (pair[0] <= last || pair[0] >= p->groups || pair[1] < 0 || pair[1] > r->steps)
+            return bad_tensor(r, "experts", p);
         last = pair[0];
     }
     return PWY_OK;
 }
 
 /* An expert that was never reached has no moments; what is no expert has them once a step was made. */
-static pwy_status read_param(const struct pw_param *p, struct pw_moments *of, const struct pw_tensors *tensors,
-                             const char *path, bool begun)
+static pwy_status read_param(const struct reading *r, const struct pw_param *p, struct pw_moments *of)
 {
     const struct pw_tensor *m, *v, *experts = NULL;
     size_t piece = (size_t)of->size * sizeof(real), second = (size_t)of->second * sizeof(real);
-    PW_TRY(find_tensor(tensors, "checkpoint.m/", p, &m));
-    PW_TRY(find_tensor(tensors, "checkpoint.v/", p, &v));
-    if (m == NULL && v == NULL && (p->slice != NULL || !begun)) return PWY_OK;
+    PW_TRY(find_tensor(r, "m", p, &m));
+    PW_TRY(find_tensor(r, "v", p, &v));
+    if (m == NULL && v == NULL && (p->slice != NULL || !r->begun)) return PWY_OK;
     int64_t n = m == NULL ? 0 : p->slice != NULL ? m->shape[0] : 1;
     if (m == NULL || v == NULL || n > of->n || m->bytes != (size_t)n * piece || v->bytes != (size_t)n * second)
-        return bad_tensor(path, "checkpoint.m/", p);
+        return bad_tensor(r, "m", p);
     if (p->slice != NULL) {
-        PW_TRY(find_tensor(tensors, "checkpoint.experts/", p, &experts));
-        PW_TRY(check_experts(experts, p, n, of->adamw->steps, path));
+        PW_TRY(find_tensor(r, "experts", p, &experts));
+        PW_TRY(check_experts(r, experts, p, n));
     }
     for (int64_t i = 0; i < n; i++) {
         int64_t pair[2] = {0, 0}, k;
@@ -282,13 +306,22 @@ static pwy_status read_rates(struct pwy_trainer *t, const struct pw_tensors *ten
     return PWY_OK;
 }
 
+static pwy_status read_all(const struct reading *r, struct pw_adamw *a)
+{
+    for (int i = 0; i < a->n; i++)
+        if (a->of[i].n > 0) PW_TRY(read_param(r, a->params->list[i], &a->of[i]));
+    return PWY_OK;
+}
+
 static pwy_status read_moments(struct pwy_trainer *t, const struct pw_tensors *tensors, const char *path)
 {
     PW_TRY(read_rates(t, tensors, path));
-    for (int i = 0; i < t->adamw.n; i++)
-        if (t->adamw.of[i].n > 0)
-            PW_TRY(read_param(t->model->params->list[i], &t->adamw.of[i], tensors, path, t->schedule.step > 0));
-    return PWY_OK;
+    struct reading run = {tensors, path, of_run, t->schedule.step > 0, t->adamw.steps};
+    PW_TRY(read_all(&run, &t->adamw));
+    if (t->learned == 0) return PWY_OK;
+    struct reading doing = {tensors, path, of_doing, true, t->learned};
+    PW_TRY(pw_trainer_open_doing(t));
+    return read_all(&doing, &t->doing);
 }
 
 /* What may change in a run that goes on: none of it is in the model, but how long a run by minutes is. */
@@ -335,6 +368,17 @@ static pwy_status read_bad(struct pwy_trainer *t, const struct pw_node *list)
     return PWY_OK;
 }
 
+static pwy_status read_learned(struct pwy_trainer *t, const struct pw_node *learned, const char *path)
+{
+    for (int i = 0; i < t->model->registry->n; i++) {
+        const char *name = pw_registry_at(t->model->registry, i)->name;
+        if (pw_node_get(learned, name) == NULL) continue;
+        PW_TRY(integer(learned, name, path, &t->run[i].learned));
+        t->learned += t->run[i].learned;
+    }
+    return PWY_OK;
+}
+
 static pwy_status restore(struct pwy_trainer *t, const struct pw_node *state, const struct pw_tensors *tensors,
                           const char *path)
 {
@@ -344,6 +388,7 @@ static pwy_status restore(struct pwy_trainer *t, const struct pw_node *state, co
         PW_TRY(integer(cursors, pw_registry_at(t->model->registry, i)->name, path, &t->mixture.cursor[i]));
     t->started = pw_clock() - t->schedule.seconds;
     PW_TRY(read_bad(t, pw_node_get(state, "bad_rows")));
+    PW_TRY(read_learned(t, pw_node_get(state, "learned"), path));
     return read_moments(t, tensors, path);
 }
 

@@ -108,7 +108,7 @@ static pwy_status choose(struct heard *h, struct pw_infer *f)
 static pwy_status fit_which(struct pwy_trainer *t)
 {
     const pwy_registry *r = t->model->registry;
-    if (t->told || t->schedule.step == 0) return PWY_OK;
+    if (t->told || t->schedule.step + t->learned == 0) return PWY_OK;
     if (t->first == 0) PW_TRY(pw_which_fit_all(t->model));
     for (int i = t->first; t->first > 0 && i < r->n; i++)
         if (pw_learns(r, t->first, i)) PW_TRY(pw_which_fit(t->model, pw_registry_at(r, i)));

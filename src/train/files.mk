@@ -18,3 +18,7 @@ EXTRA_DIST += tests/golden/optimizer.py tests/golden/optimizer.json
 EXTRA_PROGRAMS += bench/optimizer
 bench_optimizer_SOURCES = bench/optimizer.c
 bench_optimizer_LDADD = libpathways-internal.la
+# Learning by doing.
+pathways_sources += src/train/learn.c
+check_PROGRAMS += tests/test_learn
+tests_test_learn_SOURCES = tests/test_learn.c tests/train_rig.h tests/model_rig.h

@@ -22,8 +22,13 @@ pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, int firs
         if (pw_learns(r, first, i)) m->last = i;
         m->upto[i] = sum;
     }
-    for (int i = 0; i < r->n; i++) m->upto[i] /= sum;
+    for (int i = 0; i < r->n && sum > 0; i++) m->upto[i] /= sum;
     return PWY_OK;
+}
+
+bool pw_mixture_empty(const struct pw_mixture *m)
+{
+    return !(m->upto[m->n - 1] > 0);
 }
 
 void pw_mixture_close(struct pw_mixture *m)

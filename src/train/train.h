@@ -6,7 +6,7 @@
 #include "pathways/trainer.h"
 
 struct pw_train_options {               /* a recipe's `train:` */
-    double minutes, epochs, lr, warmup, temperature, clip, weight_decay, dropout;
+    double minutes, epochs, lr, learn_lr, warmup, temperature, clip, weight_decay, dropout;
     int64_t steps, seed, threads, batch, chunk, max_bad_rows, accumulate;
     bool recompute;
     char *dtype, *checkpoint, *optimizer;
@@ -41,10 +41,13 @@ pwy_status pw_schedule_read_plan(struct pw_schedule *s, const struct pw_node *pl
 /* Cumulative rates, of tasks that do not learn 0; the last that learns; rows taken of each task. */
 struct pw_mixture { int n, last; double *upto; int64_t *cursor; };
 pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, int first, double temperature);
-/* Tasks before `first` are only there to be reused, sealed ones do not move. */
+bool pw_mixture_empty(const struct pw_mixture *m);                  /* no task has rows that a run could draw */
+/* Tasks before `first` are only there to be reused, sealed ones do not move, and those without rows (of a model from a
+   file) have none to draw: only pwy_trainer_learn teaches them. */
 static inline bool pw_learns(const pwy_registry *r, int first, int64_t task)
 {
-    return task >= first && !pw_registry_at(r, task)->sealed;
+    const struct pwy_task *t = pw_registry_at(r, task);
+    return task >= first && !t->sealed && t->source[PWY_TRAIN] != NULL && t->source[PWY_TRAIN]->n > 0;
 }
 void pw_mixture_close(struct pw_mixture *m);
 int pw_mixture_draw(const struct pw_mixture *m, uint64_t seed, uint64_t draw);
@@ -63,6 +66,7 @@ static inline int64_t pw_moment_slots(const struct pw_param *p) { return p->slic
 struct pw_adamw {
     bool adafactor;                     /* b2 and eps are its own; decay below 0: the rate squared, as PaLM's */
     double b1, b2, eps, decay, clip;
+    bool apart;                         /* nothing sleeps: what a step leaves alone misses nothing; no rates are kept */
     struct pw_params *params;           /* borrowed; they outlive it */
     struct pw_moments *of; int n;       /* [n], as the parameters */
     int64_t moved;                      /* weights that the last step went over */
@@ -105,7 +109,8 @@ void pw_adamw_look_away(struct pw_awake *k);
 
 struct pwy_progress { const struct pwy_trainer *trainer; const char *phase; double share, loss, seconds, left; };
 
-struct pw_task_run { struct pw_metric *metric; double score; int64_t seen; };
+/* learned: examples by pw_trainer_learn */
+struct pw_task_run { struct pw_metric *metric; double score; int64_t seen, learned; };
 
 struct pwy_trainer {
     pwy_model *model;                   /* its own, writable */
@@ -115,6 +120,7 @@ struct pwy_trainer {
     struct pw_schedule schedule;
     struct pw_mixture mixture;
     struct pw_adamw adamw;
+    struct pw_adamw doing; int64_t learned, learned_before;    /* learning by doing: one step each; before: what the model had */
     struct pw_pool *pool;
     struct pw_encoder encoder;
     struct pw_exec x;
@@ -141,6 +147,8 @@ pwy_status pw_trainer_open_added(pwy_model *model, const pwy_registry *tasks, co
 void pw_trainer_close(struct pwy_trainer *t);
 pwy_status pw_trainer_step(struct pwy_trainer *t, double *loss);            /* step.c */
 pwy_status pw_trainer_run(struct pwy_trainer *t);
+pwy_status pw_trainer_learn(struct pwy_trainer *t, const char *task, const pwy_example *ex);     /* learn.c */
+pwy_status pw_trainer_open_doing(struct pwy_trainer *t);                     /* its optimizer; nothing where it is open */
 pwy_status pw_trainer_choose(struct pwy_trainer *t);                        /* choose.c */
 pwy_status pw_trainer_save(const struct pwy_trainer *t, const char *path);  /* checkpoint.c */
 pwy_status pw_trainer_snapshot(struct pwy_trainer *t, pwy_model **out);

@@ -1,4 +1,5 @@
 /* A run: how it begins, goes on, reports, ends. */
+#include "base/num.h"
 #include "file/model_file.h"
 #include "train/add.h"
 #include "route/record.h"
@@ -13,7 +14,8 @@ const struct pw_option pw_train_table[] = {
     FIELD(minutes, PW_OPT_NUMBER, 1e-6, 1e6), FIELD(epochs, PW_OPT_NUMBER, 1e-6, 1e6),
     FIELD(steps, PW_OPT_INT, 1, 1e12),
     FIELD(seed, PW_OPT_INT, 0, 9e15), FIELD(threads, PW_OPT_INT, 1, 1024), FIELD(batch, PW_OPT_INT, 1, 65536),
-    FIELD(chunk, PW_OPT_INT, 1, 65536), FIELD(lr, PW_OPT_NUMBER, 0, 10), FIELD(warmup, PW_OPT_NUMBER, 0, .9),
+    FIELD(chunk, PW_OPT_INT, 1, 65536), FIELD(lr, PW_OPT_NUMBER, 0, 10),
+    FIELD(learn_lr, PW_OPT_NUMBER, 0, 10), FIELD(warmup, PW_OPT_NUMBER, 0, .9),
     FIELD(temperature, PW_OPT_NUMBER, .1, 1e6), FIELD(clip, PW_OPT_NUMBER, 0, 1e6),
     FIELD(weight_decay, PW_OPT_NUMBER, 0, 10), FIELD(dropout, PW_OPT_NUMBER, 0, .95),
     FIELD(max_bad_rows, PW_OPT_INT, 0, 1e15), FIELD(dtype, PW_OPT_TEXT, 0, 0), FIELD(checkpoint, PW_OPT_TEXT, 0, 0),
@@ -67,6 +69,7 @@ static pwy_status read_options(struct pwy_trainer *t, const struct pw_node *opti
     PW_TRY(pw_options_read(t->given, "train", pw_train_table, &t->o));
     if (by_adafactor(&t->o) && pw_node_get(t->given, "lr") == NULL) t->o.lr = 1e-2;
     if (by_adafactor(&t->o) && pw_node_get(t->given, "weight_decay") == NULL) t->o.weight_decay = -1;
+    if (pw_node_get(t->given, "learn_lr") == NULL) t->o.learn_lr = .1 * t->o.lr;
     return check_options(t->given, &t->o);
 }
 
@@ -153,11 +156,8 @@ static pwy_status open_tasks(const pwy_model *m, int first)
 {
     int learning = 0;
     for (int i = first; i < m->registry->n; i++) {
-        const struct pwy_task *task = pw_registry_at(m->registry, i);
         struct pw_net *net;
-        if (task->sealed) continue;
-        if (task->source[PWY_TRAIN] == NULL || task->source[PWY_TRAIN]->n == 0)
-            return pw_fail(PWY_E_STATE, "task '%s' has no training rows", task->name);
+        if (pw_registry_at(m->registry, i)->sealed) continue;
         PW_TRY(pw_net_open(m, i, &net));
         learning++;
     }
@@ -168,16 +168,25 @@ static pwy_status open_tasks(const pwy_model *m, int first)
 static void lock_unreached(const struct pwy_trainer *t)
 {
     for (int i = t->first; i < t->model->registry->n; i++) {
-        if (!pw_learns(t->model->registry, t->first, i)) continue;
+        if (pw_registry_at(t->model->registry, i)->sealed) continue;
         const struct pw_pathway *way = pw_net_at(t->model, i)->way;
         if (way == NULL || way->layer[0].expert == NULL) return;
     }
     pw_trunk_lock_routers(t->model->trunk);
 }
 
+/* Examples that the model was taught by doing, in all. */
+static int64_t learned_of(const pwy_model *m)
+{
+    const struct pw_node *n = pw_node_get(m->run, "learned");
+    int64_t learned;
+    return n != NULL && n->kind == PW_SCALAR && pw_parse_int(n->text, strlen(n->text), &learned) ? learned : 0;
+}
+
 static pwy_status begin(struct pwy_trainer *t, const struct pw_node *options)
 {
     PW_TRY(open_tasks(t->model, t->first));
+    t->learned_before = learned_of(t->model);
     if (t->first == 0) PW_TRY(pw_model_lock(t->model));
     lock_unreached(t);
     PW_TRY(read_options(t, options));
@@ -251,6 +260,7 @@ void pw_trainer_close(struct pwy_trainer *t)
     if (t == NULL) return;
     if (t->progress_destroy != NULL) t->progress_destroy(t->progress_user);
     free_rows(t);
+    pw_adamw_close(&t->doing);
     pw_adamw_close(&t->adamw);
     pw_encoder_close(&t->encoder);
     pw_pool_free(t->pool);
@@ -345,17 +355,31 @@ static pwy_status describe_run(const struct pwy_trainer *t, struct pw_node *run)
     return t->o.weight_decay < 0 ? PWY_OK : pw_node_put_number(run, "weight_decay", t->o.weight_decay);
 }
 
+/* A trainer that was only taught by doing leaves what is known of the run before it. */
+static pwy_status note_run(struct pwy_trainer *t)
+{
+    pwy_model *m = t->model;
+    if (t->schedule.step > 0 || m->run == NULL) {
+        pw_node_free(m->run);
+        PW_NEED(m->run = pw_node_new(PW_MAP));
+        PW_TRY(describe_run(t, m->run));
+    }
+    if (t->learned == 0) return PWY_OK;
+    return pw_node_put_int(m->run, "learned", t->learned_before + t->learned);
+}
+
+static void note_task(const struct pwy_trainer *t, int i)
+{
+    struct pwy_task *task = pw_registry_at(t->model->registry, i);
+    bool learns = pw_learns(t->model->registry, t->first, i);
+    if ((learns && t->schedule.step > 0) || t->run[i].learned > 0) task->trained = true;
+    if (learns) task->n_train = task->source[PWY_TRAIN]->n;
+}
+
 pwy_status pw_trainer_snapshot(struct pwy_trainer *t, pwy_model **out)
 {
     if (!t->chosen) PW_TRY(choose_awake(t));
-    pw_node_free(t->model->run);
-    PW_NEED(t->model->run = pw_node_new(PW_MAP));
-    PW_TRY(describe_run(t, t->model->run));
-    for (int i = 0; i < t->model->registry->n; i++) {
-        struct pwy_task *task = pw_registry_at(t->model->registry, i);
-        if (!pw_learns(t->model->registry, t->first, i)) continue;
-        task->trained = t->schedule.step > 0;
-        task->n_train = task->source[PWY_TRAIN]->n;
-    }
+    PW_TRY(note_run(t));
+    for (int i = 0; i < t->model->registry->n; i++) note_task(t, i);
     return give_out(t, out);
 }
