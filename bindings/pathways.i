@@ -63,6 +63,7 @@ typedef struct NAME { } NAME;
 %handle(pwy_which)
 %handle(pwy_score)
 %handle(pwy_recipe)
+%handle(pwy_continual)
 %borrowed(pwy_task)
 %borrowed(pwy_progress)
 
@@ -72,6 +73,17 @@ typedef struct NAME { } NAME;
 %long_call(pwy_model_save)
 %long_call(pwy_model_pack)
 %long_call(model_verify)
+%long_call(model_extract)
+%long_call(pwy_model_seal)
+%long_call(pwy_model_save_added)
+%long_call(pwy_model_forget)
+%long_call(pwy_model_prune)
+%long_call(pwy_model_rename)
+%long_call(pwy_model_merge)
+%long_call(pwy_model_check)
+%long_call(pwy_trainer_add)
+%long_call(pwy_registry_open)
+%long_call(pwy_registry_save)
 %long_call(pwy_trainer_new)
 %long_call(pwy_trainer_run)
 %long_call(pwy_trainer_step)
@@ -105,9 +117,9 @@ typedef struct NAME { } NAME;
 %ignore pwy_context_add_decoder;
 %ignore pwy_model_open_memory;
 %ignore pwy_model_save_memory;
-/* Out of reach of the languages' maps, yet. */
-%ignore pwy_registry_select;
 /* Below, with their arrays' lengths. */
+%ignore pwy_registry_select;
+%ignore pwy_model_extract;
 %ignore pwy_router_route;
 %ignore pwy_router_backward;
 %ignore pwy_router_load;
@@ -134,6 +146,8 @@ typedef struct NAME { } NAME;
 %include <pathways/model.h>
 %include <pathways/trainer.h>
 %include <pathways/session.h>
+%include <pathways/pathway.h>
+%include <pathways/continual.h>
 %include <pathways/recipe.h>
 %include <pathways/bench.h>
 %include <pathways/version.h>
@@ -191,6 +205,20 @@ static pwy_status router_load(pwy_router *router, int64_t experts, struct longs 
 static pwy_status model_verify(pwy_context *context, const char *path)
 {
     return pwy_model_verify(context, path, NULL, NULL);
+}
+
+static pwy_status model_extract(const pwy_model *model, struct texts names, pwy_model **out)
+{
+    return pwy_model_extract(model, names.data, names.n, out);
+}
+
+/* At most room_for of the tasks that fit behind index after. */
+static pwy_status registry_select(const pwy_registry *registry, const pwy_options *query, int64_t after,
+                                  int64_t room_for, struct longs *found)
+{
+    found->data = room(room_for, sizeof *found->data);
+    if (found->data == NULL) return PWY_E_NOMEM;
+    return pwy_registry_select(registry, query, after, found->data, room_for, &found->n);
 }
 
 static pwy_status tokenizer_train(struct texts texts, int64_t vocab, pwy_tokenizer **out)

@@ -8,14 +8,14 @@
 --     model:save("one.pathways")
 --     print(assert(model:predict("spam", {message = "You won a prize"})).label)
 --
--- What asks (open, predict, predict_batch, evaluate) returns nil and the error where it fails; all else raises it. An
--- error is a table of message, status, file, line and task, and prints as its message.
+-- What asks (open, predict, predict_batch, which, evaluate) returns nil and the error where it fails; all else raises it.
+-- An error is a table of message, status, file, line and task, and prints as its message.
 
 local core = require "pathways_core"
 
 local pathways = {version = core.version(), features = core.features(), status = {}}
-local Registry, Task, Model, Tokenizer, Router = {}, {}, {}, {}, {}
-for _, class in ipairs{Registry, Task, Model, Tokenizer, Router} do class.__index = class end
+local Registry, Task, Model, Addition, Tokenizer, Router, Continual = {}, {}, {}, {}, {}, {}, {}
+for _, class in ipairs{Registry, Task, Model, Addition, Tokenizer, Router, Continual} do class.__index = class end
 
 for _, name in ipairs{"ARGUMENT", "STATE", "NOT_FOUND", "EXISTS", "IO", "FORMAT", "DATA", "UNSUPPORTED", "NOMEM",
                       "CANCELLED", "LIMIT", "CALLBACK"} do
@@ -233,8 +233,52 @@ function Task:labels()
     return labels
 end
 
-function pathways.registry()
-    return setmetatable({handle = core.registry_new(shared()), tasks = {}}, Registry)
+--- "open", "trained" or "sealed".
+function Task:state()
+    return core.task_state_name(core.task_get_state(self.handle))
+end
+
+--- No task yet; {open = path}: those of a file that Registry:save wrote, or of a model file, without opening the model.
+function pathways.registry(how)
+    local handle = how and how.open and core.registry_open(shared(), how.open) or core.registry_new(shared())
+    return setmetatable({handle = handle, tasks = {}}, Registry)
+end
+
+local chunk = 1024      -- tasks asked for at once
+
+--- The tasks of a registry's handle that fit a query, in their order.
+local function select_tasks(handle, query, owner)
+    local tasks, after, found = {}, -1, nil
+    query = options(query)
+    repeat
+        found = core.registry_select(handle, query, after, chunk)
+        for _, i in ipairs(found) do tasks[#tasks + 1] = wrap_task(core.registry_at(handle, i), owner) end
+        after = found[#found]
+    until #found < chunk
+    return tasks
+end
+
+--- The tasks that fit all of name, sense (of any part), state ("open", "trained", "sealed"), kind and label.
+function Registry:select(query)
+    return select_tasks(self.handle, query, self)
+end
+
+--- Writes the tasks, without what they learned and without their rows, as a file of their own; returns the registry.
+function Registry:save(path)
+    core.registry_save(self.handle, path)
+    return self
+end
+
+--- Takes a task out.
+function Registry:remove(name)
+    core.registry_remove(self.handle, name)
+    self.tasks[name] = nil
+end
+
+--- Gives a task another name, in its place.
+function Registry:rename(name, to)
+    core.registry_rename(self.handle, name, to)
+    self.tasks[to], self.tasks[name] = self.tasks[name], nil
 end
 
 local function add_parts(handle, parts)
@@ -290,33 +334,44 @@ local function report_of(p)
             phase = core.progress_phase(p)}
 end
 
---- The new handle gets the old one's rows, for the next run.
-local function adopt(model, handle)
-    local old, new = core.model_registry(model.handle), core.model_registry(handle)
-    for i = 0, core.registry_count(new) - 1 do
-        for _, split in pairs(split_number) do
-            local has, source = pcall(core.task_get_source, core.registry_at(old, i), split)
-            if has then core.task_set_source(core.registry_at(new, i), split, source) end
+--- The tasks of one model get the rows that the other's of that name have.
+local function keep_rows(from, to)
+    local old, new = core.model_registry(from), core.model_registry(to)
+    for i = 0, core.registry_count(old) - 1 do
+        local task = core.registry_at(old, i)
+        local there, same = pcall(core.registry_find, new, core.task_name(task))
+        for _, split in pairs(there and split_number or {}) do
+            local has, source = pcall(core.task_get_source, task, split)
+            if has then core.task_set_source(same, split, source) end
         end
     end
+end
+
+--- The new handle gets the old one's rows, for the next run.
+local function adopt(model, handle)
+    keep_rows(model.handle, handle)
     model.handle, model.session = handle, nil
+end
+
+--- Runs a trainer of a model, which becomes what it had become, also after a stop or an error.
+local function run(model, trainer, progress)
+    core.trainer_on_progress(trainer, function(p) return progress and progress(report_of(p)) and 1 or 0 end)
+    local done, err = pcall(core.trainer_run, trainer)
+    done = done or type(err) == "table" and err.status == status.CANCELLED
+    local has, trained = pcall(core.trainer_model, trainer)
+    if has then adopt(model, trained) end
+    if not (done and has) then error(done and trained or err, 0) end
+    return model
 end
 
 --- Trains: minutes (5), steps or epochs, and the other words of a recipe's `train:`. progress(report) is called about
 --- ten times a second and stops the run when it returns something true. checkpoint: a path that is written when the
 --- run is stopped, which resume takes. Also after a stop or an error the model is what it had become.
 function Model:fit(how)
-    local settings = options(without(how, "progress", "resume"))
-    local progress, trainer = how and how.progress or function() end, nil
+    local settings, trainer = options(without(how, "progress", "resume")), nil
     if how and how.resume then trainer = core.trainer_open(self.registry.handle, how.resume, settings)
     else trainer = core.trainer_new(self.handle, settings) end
-    core.trainer_on_progress(trainer, function(p) return progress(report_of(p)) and 1 or 0 end)
-    local done, err = pcall(core.trainer_run, trainer)
-    done = done or type(err) == "table" and err.status == status.CANCELLED
-    local has, trained = pcall(core.trainer_model, trainer)
-    if has then adopt(self, trained) end
-    if not (done and has) then error(done and trained or err, 0) end
-    return self
+    return run(self, trainer, how and how.progress)
 end
 
 --- Writes the model, beside an old one first; returns the model.
@@ -324,6 +379,80 @@ function Model:save(path)
     core.model_save(self.handle, path)
     return self
 end
+
+--- Saves to the file that it was opened from, before tasks were added: only what is new is written, beside that file, as
+--- a whole or not at all. A model that has no part in the file is saved as a whole. Returns the model.
+function Model:save_added(path)
+    core.model_save_added(self.handle, path)
+    return self
+end
+
+-- Pathways that solidify: but for seal, each gives a new model, which shares all that is the same ---------------------
+
+--- Seals a task, or all that are not yet (nil): not a bit of its answers moves again, whatever is added. settings:
+--- tolerance (.005). Returns the model, which is the sealed one.
+function Model:seal(task, settings)
+    adopt(self, core.model_seal(self.handle, task, options(settings)))
+    return self
+end
+
+--- A task to be learned behind those that are there, which stay as they are to the bit:
+---     local more = model:add{"digit", parts = {picture = "image"}, train = rows}:fit{minutes = 5}
+--- spec as of Registry:add, and: budget (its own parameters at most), adapter (8: hidden width of its adapter at most),
+--- clones (4: experts at most), reuse ("best", "random", or a task's name).
+function Model:add(spec)
+    local tasks = pathways.registry()
+    tasks:add(without(spec, "budget", "adapter", "clones", "reuse"))
+    local how = {parameters = spec.budget, adapter = spec.adapter, clones = spec.clones, reuse = spec.reuse}
+    return setmetatable({model = self, tasks = tasks, name = spec[1], how = next(how) and how}, Addition)
+end
+
+--- Learns the task: how, as of Model:fit; seal = false leaves it unsealed. Returns a new model, which shares all that is
+--- there. A run that is stopped adds what it had become.
+function Addition:fit(how)
+    local settings = without(how, "progress", "seal")
+    settings.add = self.how or nil
+    local trainer = core.trainer_add(self.model.handle, self.tasks.handle, options(settings))
+    local grown = run(wrap_model(self.model.handle, self.model.registry), trainer, how and how.progress)
+    return how and how.seal == false and grown or grown:seal(self.name)
+end
+
+local function derived(model, handle)
+    keep_rows(model.handle, handle)
+    return wrap_model(handle, model.registry)
+end
+
+--- The tasks of these names alone, with what they read and nothing else: the same answers to the bit, the same digests.
+function Model:extract(...) return derived(self, core.model_extract(self.handle, {...})) end
+--- Without a task, and without all that only it read.
+function Model:forget(task) return derived(self, core.model_forget(self.handle, task)) end
+--- Without experts and senses that no task reads.
+function Model:prune() return derived(self, core.model_prune(self.handle)) end
+--- A task under another name; its answers and its digest stay.
+function Model:rename(task, name) return derived(self, core.model_rename(self.handle, task, name)) end
+--- The sealed tasks of another model behind its own; both have grown from one sealed model.
+function Model:merge(other) return derived(self, core.model_merge(self.handle, other.handle)) end
+
+--- Of a sealed task's closure, 64 hexadecimal digits.
+function Model:digest(task) return core.model_digest(self.handle, task) end
+
+--- That these sealed tasks, or all, are what was sealed: digests are made anew, answers that were kept are given again.
+--- The error names the task that is not. pathways.verify looks at a file. Returns the model.
+function Model:verify(...)
+    for i = 1, math.max(select("#", ...), 1) do core.model_check(self.handle, (select(i, ...))) end
+    return self
+end
+
+--- The tasks that fit all of name, sense, state, kind and label.
+function Model:select(query)
+    return select_tasks(core.model_registry(self.handle), query, self.handle)
+end
+
+--- That every byte of a model file, and of what was added beside it, is as it was written; the error names the tensor
+--- that is not.
+function pathways.verify(path) core.model_verify(shared(), path) end
+--- Folds what was added beside a file into it, as a whole or not at all.
+function pathways.pack(path) core.model_pack(path) end
 
 --- Trained numbers in all.
 function Model:parameters()
@@ -373,9 +502,9 @@ local function example_of(model, task, parts)
     return example
 end
 
---- One answer: label, score, scores and labels (best first); number; text; and what it took.
+--- One answer: task; label, score, scores and labels (best first); number; text; digest, once sealed; and what it took.
 local function answer_of(result)
-    local answer = {labels = {}, scores = {},
+    local answer = {labels = {}, scores = {}, task = core.result_task(result), digest = core.result_digest(result),
                     label = core.result_label(result, 0), score = core.result_score(result, 0),
                     number = core.result_number(result), text = core.result_text(result),
                     active_share = core.result_active_share(result),
@@ -388,7 +517,52 @@ local function answer_of(result)
     return answer
 end
 
+--- The senses whose values are like this one.
+local function senses_like(value)
+    if type(value) ~= "table" then return type(value) == "string" and {text = 1, bytes = 2} or {text = 1} end
+    return #value > 0 and {series = 1, audio = 2, image = 3} or {table = 1}
+end
+
+--- The first sense of the model's parts of that name ("*": of any) that takes such a value.
+local function sense_for(model, part, value)
+    local like = senses_like(value)
+    for _, task in ipairs(model:tasks()) do
+        for _, has in ipairs(task.parts) do
+            if like[has.sense] and (part == "*" or part == has.name) then return has.sense end
+        end
+    end
+    for sense, place in pairs(like) do
+        if place == 1 then return sense end
+    end
+end
+
+--- An example of a task that is to be found out: parts by name, or one by itself.
+local function any_example(model, parts)
+    if type(parts) ~= "table" or #parts > 0 or parts.file then parts = {["*"] = parts} end
+    local example = core.example_new()
+    for name, value in pairs(parts) do
+        if type(value) == "table" and value.file then
+            core.session_read_part(session_of(model), nil, value.file, name ~= "*" and name or nil, example)
+        else
+            set_part[sense_for(model, name, value)](example, name, value)
+        end
+    end
+    return example
+end
+
+local function which(model, parts)
+    local asked = core.session_which(session_of(model), any_example(model, parts))
+    local answer = {known = core.which_known(asked) ~= 0, json = core.which_json(asked), ranking = {}}
+    for i = 1, core.which_count(asked) do
+        answer.ranking[i] = {task = core.which_task(asked, i - 1), confidence = core.which_confidence(asked, i - 1),
+                             distance = core.which_distance(asked, i - 1), limit = core.which_limit(asked, i - 1)}
+    end
+    answer.task = answer.known and answer.ranking[1].task or nil
+    return answer
+end
+
 local function predict(model, name, parts)
+    if name == nil then return answer_of(core.session_predict(session_of(model), nil, any_example(model, parts))) end
     local task = find_task(model, name)
     return answer_of(core.session_predict(session_of(model), name, example_of(model, task, parts)))
 end
@@ -433,14 +607,17 @@ local function asking(ask)
     end
 end
 
---- predict(task, parts): the answer; nil and the error.
+--- predict(task, parts): the answer; nil and the error. task nil: the one that which ranks first.
 Model.predict = asking(predict)
+--- which(parts): which task an example belongs to: task (nil: unknown), known, ranking (task, confidence, distance, limit;
+--- best first), json; nil and the error.
+Model.which = asking(which)
 --- predict_batch(task, {parts, ...}): the answers, each the same to the bit as alone; nil and the error.
 Model.predict_batch = asking(predict_batch)
 --- evaluate(task, rows, how): scores on rows (as Task:read takes), or on the task's own split; nil and the error.
 Model.evaluate = asking(function(model, name, rows, how) return evaluate(model, name, rows, how or {}) end)
 
--- The tokenizer and the router, each by itself ------------------------------------------------------------------------
+-- The tokenizer, the router and continual-learning metrics, each by itself --------------------------------------------
 
 --- Bytes without arguments; {open = path}; or {texts = {...}, vocab = 512}: byte-level BPE, learned from texts.
 function pathways.tokenizer(how)
@@ -476,5 +653,44 @@ end
 
 --- How many (token, slot) pairs each expert has had.
 function Router:load() return core.router_load(self.handle, self.experts) end
+
+--- Tasks learned one after the other, and their scores. A task is named, or numbered from 0 in the order in which it was
+--- learned. {parse = text}: back from what json gave.
+function pathways.continual(how)
+    local handle = how and how.parse and core.continual_parse(how.parse) or core.continual_new()
+    return setmetatable({handle = handle}, Continual)
+end
+
+local function place_of(self, task)
+    return type(task) == "string" and core.continual_find(self.handle, task) or task
+end
+
+--- The task learned next; its number. higher_is_better (true): false of errors.
+function Continual:add(name, higher_is_better)
+    return core.continual_add(self.handle, name, higher_is_better == false and 0 or 1)
+end
+
+--- The score on task once `after` was learned.
+function Continual:set(after, task, score)
+    core.continual_set(self.handle, place_of(self, after), place_of(self, task), score)
+end
+
+--- The score on task of a model that has learned nothing.
+function Continual:set_baseline(task, score) core.continual_set_baseline(self.handle, place_of(self, task), score) end
+--- What was set; NaN: nothing.
+function Continual:score(after, task)
+    return core.continual_score(self.handle, place_of(self, after), place_of(self, task))
+end
+function Continual:baseline(task) return core.continual_baseline(self.handle, place_of(self, task)) end
+--- Matrix, baselines and figures.
+function Continual:json() return core.continual_json(self.handle) end
+
+--- accuracy(after), backward_transfer, forward_transfer, forgetting: once `after` was learned (nil: the last).
+for _, figure in ipairs{"accuracy", "backward_transfer", "forward_transfer", "forgetting"} do
+    Continual[figure] = function(self, after)
+        local last = core.continual_count(self.handle) - 1
+        return core["continual_" .. figure](self.handle, after and place_of(self, after) or last)
+    end
+end
 
 return pathways

@@ -126,7 +126,7 @@ static int failed_with(lua_State *L, const char *message)
     pwy_text_free(*$1);
     SWIG_arg++;
 }
-%apply char **OWNED { char **json, char **yaml };
+%apply char **OWNED { char **json, char **yaml, char **hex };
 
 %typemap(in, numinputs=0) (char **text, int64_t *len) (char *made = NULL, int64_t made_len = 0)
     "$1 = &made; $2 = &made_len;"
@@ -144,6 +144,8 @@ static int failed_with(lua_State *L, const char *message)
 %apply double *NUMBER { double *loss, double *balance, double *zloss };
 %typemap(in, numinputs=0) int *done (int read = 0) "$1 = &read;"
 %typemap(argout) int *done "lua_pushboolean(L, *$1); SWIG_arg++;"
+%typemap(in, numinputs=0) int64_t *index (int64_t read = 0) "$1 = &read;"
+%typemap(argout) int64_t *index "lua_pushinteger(L, (lua_Integer)*$1); SWIG_arg++;"
 %typemap(in, numinputs=0) pwy_task_kind *kind (pwy_task_kind read) "$1 = &read;"
 %typemap(argout) pwy_task_kind *kind "lua_pushinteger(L, *$1); SWIG_arg++;"
 

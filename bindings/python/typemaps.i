@@ -71,7 +71,7 @@ static void raise_failure(pwy_status status)
     $result = SWIG_Python_AppendOutput($result, text_or_none(*$1));
     pwy_text_free(*$1);
 }
-%apply char **OWNED { char **json, char **yaml };
+%apply char **OWNED { char **json, char **yaml, char **hex };
 
 %typemap(in, numinputs=0) (char **text, int64_t *len) (char *made = NULL, int64_t made_len = 0)
     "$1 = &made; $2 = &made_len;"
@@ -88,6 +88,7 @@ static void raise_failure(pwy_status status)
 %include <typemaps.i>
 %apply double *OUTPUT { double *loss, double *balance, double *zloss };
 %apply int *OUTPUT { int *done };
+%apply long long *OUTPUT { int64_t *index };
 
 %typemap(in, numinputs=0) pwy_task_kind *kind (pwy_task_kind read) "$1 = &read;"
 %typemap(argout) pwy_task_kind *kind {

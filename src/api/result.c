@@ -4,6 +4,16 @@
 #include "model/which.h"
 #include <math.h>
 
+const char *pwy_result_task(const pwy_result *result)
+{
+    return result == NULL ? NULL : result->task;
+}
+
+const char *pwy_result_digest(const pwy_result *result)
+{
+    return result == NULL || result->digest[0] == '\0' ? NULL : result->digest;
+}
+
 int64_t pwy_result_count(const pwy_result *result)
 {
     return result == NULL ? 0 : result->n;

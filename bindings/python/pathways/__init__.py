@@ -11,15 +11,16 @@
 """
 from ._errors import (ArgumentError, Cancelled, DataError, Error, FormatError, MemoryShortError, MissingFileError,
                       NotFoundError, ReadError)
-from ._model import Answer, Model, Score, open, train
+from ._model import Addition, Answer, Model, Ranked, Score, Which, open, pack, train, verify
 from ._pathways import features as _features, version as _version
 from ._registry import Registry, Task
 from ._run import Report, Run
-from ._tools import Router, Tokenizer
+from ._tools import Continual, Router, Tokenizer
 
 __version__ = _version()
 features = _features().split()
 
-__all__ = ["Answer", "ArgumentError", "Cancelled", "DataError", "Error", "FormatError", "MemoryShortError",
-           "MissingFileError", "Model", "NotFoundError", "ReadError", "Registry", "Report", "Router", "Run", "Score",
-           "Task", "Tokenizer", "features", "open", "train"]
+__all__ = ["Addition", "Answer", "ArgumentError", "Cancelled", "Continual", "DataError", "Error", "FormatError",
+           "MemoryShortError", "MissingFileError", "Model", "NotFoundError", "Ranked", "ReadError", "Registry",
+           "Report", "Router", "Run", "Score", "Task", "Tokenizer", "Which", "features", "open", "pack", "train",
+           "verify"]

@@ -143,6 +143,28 @@ def set_part(example, part, sense, value):
     _SET[sense](example, part, value)
 
 
+def _senses_like(value):
+    """Senses whose values are like this one."""
+    if isinstance(value, (str, bytes)):
+        return ("text",) if isinstance(value, str) else ("bytes", "text")
+    if isinstance(value, Mapping):
+        return ("table",)
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], numbers.Real):
+        return ("audio", "table")
+    try:
+        with memoryview(value) as view:
+            return ("image", "bytes") if view.format.lstrip("@=<") == "B" else ("series", "audio")
+    except TypeError:
+        return ("series", "audio", "image", "table")
+
+
+def set_any(example, part, value, senses):
+    """A part of an example that names no task. senses(): those that there are for it, the first that fits is taken."""
+    like = _senses_like(value)
+    sense = like[0] if len(like) == 1 else next((known for known in senses() if known in like), like[0])
+    _SET[sense](example, part, value)
+
+
 # --- answers ---
 
 def _label(value):

@@ -2,9 +2,10 @@
 import os
 import sys
 import threading
+from dataclasses import dataclass
 
 from . import _pathways as c
-from ._data import Rows, context, is_file, options, split_of
+from ._data import Rows, context, is_file, options, set_any, split_of
 from ._errors import ArgumentError
 from ._registry import Registry, Task
 from ._run import Run, finish_shown, is_statement
@@ -24,6 +25,8 @@ class Answer:
     active_params = property(lambda self: c.result_active_parameters(self._c), doc="Parameters it read.")
     flops = property(lambda self: c.result_flops(self._c), doc="Floating-point operations in products.")
     json = property(lambda self: c.result_json(self._c), doc="One line, as of `pathways predict --json`.")
+    task = property(lambda self: c.result_task(self._c), doc="The task that answered.")
+    digest = property(lambda self: c.result_digest(self._c), doc="Of the sealed task's closure, else None.")
 
     @property
     def scores(self):
@@ -37,6 +40,38 @@ class Answer:
 
     def __repr__(self):
         return f"<answer {self.json}>"
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A task's place in the ranking of Model.which."""
+
+    task: str
+    confidence: float       #: its share among the ranked; they sum to 1
+    distance: float         #: how far the example strays from the task's own
+    limit: float            #: the distance within which 95 of 100 of its validation rows stay
+
+
+class Which:
+    """Which task an example belongs to: .task (None: unknown), .known, .ranking (Ranked, best first)."""
+
+    def __init__(self, handle):
+        self._c = handle
+
+    known = property(lambda self: bool(c.which_known(self._c)), doc="Whether the first is within its limit.")
+    json = property(lambda self: c.which_json(self._c), doc="One line, as of `pathways predict --json`.")
+
+    @property
+    def ranking(self):
+        return [Ranked(c.which_task(self._c, i), c.which_confidence(self._c, i), c.which_distance(self._c, i),
+                       c.which_limit(self._c, i)) for i in range(c.which_count(self._c))]
+
+    @property
+    def task(self):
+        return c.which_task(self._c, 0) if self.known else None
+
+    def __repr__(self):
+        return f"<which {self.json}>"
 
 
 class Score:
@@ -61,6 +96,42 @@ class Score:
 
     def __repr__(self):
         return f"<score {self.metric} {self.value:.4f} (baseline {self.baseline:.4f}) of {self.n}>"
+
+
+def _keep_rows(old, new):
+    """The tasks of one registry get the rows that the other's of that name have, but for those that have their own."""
+    for name in Registry(old):
+        task = c.registry_find(old, name)
+        for split in (c.TRAIN, c.VALID, c.TEST):
+            try:
+                source = c.task_get_source(task, split)
+                c.task_set_source(c.registry_find(new, name), split, source)
+            except KeyError:
+                continue
+
+
+class Addition:
+    """A task that is being added to a model: Model.add made it, read gives it rows, fit learns it."""
+
+    def __init__(self, model, task, how):
+        self._model, self._task, self._how = model, task, how
+
+    def read(self, *data, **settings):
+        """As Task.read; returns the addition."""
+        self._task.read(*data, **settings)
+        return self
+
+    def fit(self, data=None, answers=None, *, seal=True, progress=None, **settings):
+        """Learns the task behind those that the model has, and returns a new model, which shares all that is there and
+        in which the task is sealed (seal=False: it is not). data and answers, as Task.read takes them, or what read
+        was given. settings: minutes= (default 5), steps= or epochs=, and the other words of Model.fit. A run that is
+        stopped, by progress or Ctrl-C, adds what it had become."""
+        if data is not None:
+            self._task.read(data, answers)
+        trainer = c.trainer_add(self._model._c, self._task._owner._c, options({**settings, "add": self._how}))
+        grown = Model._of(self._model._handle, self._model._registry)
+        finish_shown(Run(grown, trainer), progress)
+        return grown.seal(self._task.name) if seal else grown
 
 
 class Model:
@@ -88,14 +159,7 @@ class Model:
 
     def _adopt(self, handle):
         """Becomes another model, which keeps the rows of the tasks for the next run."""
-        old, new = c.model_registry(self._handle), c.model_registry(handle)
-        for i in range(c.registry_count(new)):
-            for split in (c.TRAIN, c.VALID, c.TEST):
-                try:
-                    source = c.task_get_source(c.registry_at(old, i), split)
-                except KeyError:
-                    continue
-                c.task_set_source(c.registry_at(new, i), split, source)
+        _keep_rows(c.model_registry(self._handle), c.model_registry(handle))
         self._handle = handle
 
     # --- training ---
@@ -126,7 +190,81 @@ class Model:
         c.model_save(self._c, os.fspath(path))
         return self
 
+    def save_added(self, path):
+        """Saves to the file that it was opened from, before tasks were added: only what is new is written, beside that
+        file, as a whole or not at all. A model that has no part in the file is saved as a whole."""
+        c.model_save_added(self._c, os.fspath(path))
+        return self
+
+    # --- pathways that solidify: but for seal, each gives a new model, which shares all that is the same ---
+
+    def seal(self, task=None, *, tolerance=None):
+        """Seals a task, or all that are not yet: not a bit of its answers moves again, whatever is added. Each keeps as
+        few experts as lose no more than tolerance (.005) of its score. Returns the model, which is the sealed one."""
+        self._adopt(c.model_seal(self._c, task, options({"tolerance": tolerance})))
+        return self
+
+    def add(self, name, kind="classify", *, labels=None, metric=None, weight=None, budget=None, adapter=None,
+            clones=None, reuse=None, **parts):
+        """A task to be learned behind those that are there, which stay as they are to the bit:
+
+            more = model.add("digit", "classify", picture="image").fit(images, labels, minutes=5)
+
+        It reuses the pathway of the old task that explains most of its answers, clones the experts that it uses most
+        and grows what it lacks. name, kind and parts are as of Registry.add. budget: its own parameters at most
+        (default: a tenth of what a model of its own would have); adapter: hidden width of its adapter at most (8);
+        clones: experts at most (4); reuse: "best" (measured), "random", or a task's name."""
+        task = Registry().add(name, kind, labels=labels, metric=metric, weight=weight, **parts)
+        how = {"parameters": budget, "adapter": adapter, "clones": clones, "reuse": reuse}
+        return Addition(self, task, {word: value for word, value in how.items() if value is not None})
+
+    def _new(self, handle):
+        made = Model._of(handle, self._registry)
+        _keep_rows(c.model_registry(self._handle), c.model_registry(handle))
+        return made
+
+    def extract(self, *names):
+        """Some tasks alone, with what they read and nothing else: the same answers to the bit, the same digests."""
+        return self._new(c.model_extract(self._c, names))
+
+    def forget(self, task):
+        """Without a task, and without all that only it read."""
+        return self._new(c.model_forget(self._c, task))
+
+    def prune(self):
+        """Without experts and senses that no task reads."""
+        return self._new(c.model_prune(self._c))
+
+    def rename(self, task, name):
+        """A task under another name; its answers and its digest stay."""
+        return self._new(c.model_rename(self._c, task, name))
+
+    def merge(self, other):
+        """The sealed tasks of another model behind its own; both have grown from one sealed model."""
+        return self._new(c.model_merge(self._c, other._c))
+
+    def digest(self, task):
+        """Of a sealed task's closure, 64 hexadecimal digits: it depends on nothing but what the task's answers read."""
+        return c.model_digest(self._c, task)
+
+    def verify(self, *tasks):
+        """True where these sealed tasks, or all, are what was sealed: the digest is made anew, answers that were kept
+        are given again. FormatError names the task that is not. pathways.verify looks at a file."""
+        for task in tasks or (None,):
+            c.model_check(self._c, task)
+        return True
+
     # --- what it is ---
+
+    def __contains__(self, task):
+        try:
+            return c.registry_find(c.model_registry(self._c), task) is not None
+        except KeyError:
+            return False
+
+    def select(self, **query):
+        """Names of the tasks that fit all of name=, sense=, state=, kind=, label=, in their order."""
+        return [task.name for task in Registry(c.model_registry(self._c)).select(**query)]
 
     @property
     def tasks(self):
@@ -175,14 +313,36 @@ class Model:
         Rows(senses, task.kind).set_parts(example, {p: v for p, v in parts.items() if p not in files})
         return example
 
-    def predict(self, task, /, *alone, **parts):
+    def _any_example(self, alone, parts):
+        """Of a task that is to be found out: senses go by the values, and by what tasks have parts of that name."""
+        example = c.example_new()
+        for part, value in {**{"*": value for value in alone}, **parts}.items():
+            if isinstance(value, os.PathLike):
+                c.session_read_part(self._session(), None, os.fspath(value), None if part == "*" else part, example)
+            else:
+                set_any(example, part, value, lambda: self._senses_of(part))
+        return example
+
+    def _senses_of(self, part):
+        """Senses of the tasks' parts of that name ("*": of any name), in the tasks' order."""
+        return [sense for task in self.tasks.values() for name, sense in task.parts.items() if part in ("*", name)]
+
+    def predict(self, task=None, /, *alone, **parts):
         """Answers one example: predict("spam", message="You won"). A part is a str, bytes, an array (any object with
         the buffer protocol, or nested lists), a sound as (samples, rate), a dict of cells, or a path to a file of it.
-        The one part of a task may go without its name."""
+        The one part of a task may go without its name. Without a task, or with None, the task that which ranks first
+        answers, and says so by .task; NotFoundError: the example is like none."""
         if len(alone) > 1 or (alone and parts):
             raise TypeError("one part without a name, or parts by name")
-        example = self._example(self._task(task), alone[0] if alone else parts)
+        example = self._any_example(alone, parts) if task is None else \
+            self._example(self._task(task), alone[0] if alone else parts)
         return Answer(c.session_predict(self._session(), task, example))
+
+    def which(self, *alone, **parts):
+        """Which task an example belongs to: which("You won a prize"), or with its parts by name."""
+        if len(alone) > 1 or (alone and parts):
+            raise TypeError("one part without a name, or parts by name")
+        return Which(c.session_which(self._session(), self._any_example(alone, parts)))
 
     def predict_batch(self, task, rows):
         """Answers several, each the same to the bit as alone. rows: dicts of parts, or the task's one part."""
@@ -227,6 +387,18 @@ class Model:
 def open(path):
     """A model from its file, which is mapped."""
     return Model._of(c.model_open(context(), os.fspath(path)))
+
+
+def verify(path):
+    """True where every byte of a model file, and of what was added beside it, is as it was written; FormatError names
+    the tensor that is not."""
+    c.model_verify(context(), os.fspath(path))
+    return True
+
+
+def pack(path):
+    """Folds what was added beside a file into it, as a whole or not at all."""
+    c.model_pack(os.fspath(path))
 
 
 def train(recipe, output=None, *, data=None, only=None, progress=None, checkpoint=None, **settings):

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from . import _pathways as c
 from ._data import Rows, context, options, split_of
 
+_CHUNK = 1024       # tasks asked for at once
+
 
 class Task:
     """One task of a registry or of a model."""
@@ -20,6 +22,11 @@ class Task:
     def kind(self):
         """"classify", "multilabel", "regress" or "generate"."""
         return c.task_kind_name(c.task_get_kind(self._c))
+
+    @property
+    def state(self):
+        """"open", "trained" or "sealed"."""
+        return c.task_state_name(c.task_get_state(self._c))
 
     @property
     def parts(self):
@@ -81,12 +88,43 @@ class Registry:
         self._tasks[name] = task
         return task
 
+    @classmethod
+    def open(cls, path):
+        """The tasks of a file that save wrote, or of a model file, without opening the model; each is read when it is
+        asked for."""
+        return cls(c.registry_open(context(), os.fspath(path)))
+
+    def save(self, path):
+        """Writes the tasks, without what they learned and without their rows, as a file of their own."""
+        c.registry_save(self._c, os.fspath(path))
+        return self
+
+    def select(self, **query):
+        """The tasks that fit all of name=, sense= (of any part), state= ("open", "trained", "sealed"), kind= and
+        label=, one after the other, in their order."""
+        query, after = options(query), -1
+        while after is not None:
+            found = memoryview(c.registry_select(self._c, query, after, _CHUNK)).cast("q")
+            yield from (Task(self, c.registry_at(self._c, i)) for i in found)
+            after = found[-1] if len(found) == _CHUNK else None
+
+    def remove(self, name):
+        """Takes a task out."""
+        c.registry_remove(self._c, name)
+        self._tasks.pop(name, None)
+
+    def rename(self, name, to):
+        """Gives a task another name, in its place."""
+        c.registry_rename(self._c, name, to)
+        if name in self._tasks:
+            self._tasks[to] = self._tasks.pop(name)
+
     def __getitem__(self, name):
         found = c.registry_find(self._c, name)
         return self._tasks.get(name) or Task(self, found)
 
     def __contains__(self, name):
-        return name in list(self)
+        return any(True for _ in self.select(name=name))
 
     def __iter__(self):
         return iter([c.task_name(c.registry_at(self._c, i)) for i in range(len(self))])

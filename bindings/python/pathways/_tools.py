@@ -1,4 +1,4 @@
-"""The tokenizer and the router, each usable by itself."""
+"""The tokenizer, the router and continual-learning metrics, each usable by itself."""
 from os import fspath
 
 from . import _pathways as c
@@ -85,3 +85,68 @@ class Router:
 
     def reset(self):
         c.router_reset(self._c)
+
+
+class Continual:
+    """Tasks learned one after the other: the score of each after each, and what the field reads off it. A task is named,
+    or numbered from 0 in the order in which it was learned."""
+
+    def __init__(self, handle=None):
+        self._c = c.continual_new() if handle is None else handle
+
+    @classmethod
+    def parse(cls, json):
+        """Back from what .json gave."""
+        return cls(c.continual_parse(json))
+
+    def add(self, name, higher_is_better=True):
+        """The task learned next; returns its number. higher_is_better=False: of errors."""
+        return c.continual_add(self._c, name, bool(higher_is_better))
+
+    def _at(self, task):
+        return c.continual_find(self._c, task) if isinstance(task, str) else task
+
+    def set(self, after, task, score):
+        """The score on task once `after` was learned."""
+        c.continual_set(self._c, self._at(after), self._at(task), float(score))
+
+    def set_baseline(self, task, score):
+        """The score on task of a model that has learned nothing."""
+        c.continual_set_baseline(self._c, self._at(task), float(score))
+
+    def score(self, after, task):
+        """What was set; NaN: nothing."""
+        return c.continual_score(self._c, self._at(after), self._at(task))
+
+    def baseline(self, task):
+        return c.continual_baseline(self._c, self._at(task))
+
+    def _figure(self, of, after):
+        return of(self._c, len(self) - 1 if after is None else self._at(after))
+
+    def accuracy(self, after=None):
+        """ACC: the mean score of the tasks learned by then (after: a task; None: the last)."""
+        return self._figure(c.continual_accuracy, after)
+
+    def backward_transfer(self, after=None):
+        """Below 0: old tasks lost by the new ones."""
+        return self._figure(c.continual_backward_transfer, after)
+
+    def forward_transfer(self, after=None):
+        """What earlier tasks gave one before it was learned."""
+        return self._figure(c.continual_forward_transfer, after)
+
+    def forgetting(self, after=None):
+        """How far each task is below its best; exactly 0 where no score moved."""
+        return self._figure(c.continual_forgetting, after)
+
+    def __len__(self):
+        return c.continual_count(self._c)
+
+    def __iter__(self):
+        return iter([c.continual_name(self._c, i) for i in range(len(self))])
+
+    @property
+    def json(self):
+        """Matrix, baselines and the four figures after each task (docs/json.md)."""
+        return c.continual_json(self._c)
