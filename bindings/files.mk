@@ -14,7 +14,8 @@ endif
 python_sources = bindings/python/pathways/__init__.py bindings/python/pathways/_data.py \
   bindings/python/pathways/_errors.py bindings/python/pathways/_model.py bindings/python/pathways/_registry.py \
   bindings/python/pathways/_run.py bindings/python/pathways/_tools.py
-python_tests = bindings/python/tests/test_data.py bindings/python/tests/test_main_job.py \
+python_tests = bindings/python/tests/test_data.py bindings/python/tests/test_examples.py \
+  bindings/python/tests/test_main_job.py \
   bindings/python/tests/test_pathways.py bindings/python/tests/test_tools.py
 lua_sources = bindings/lua/pathways.lua
 lua_tests = bindings/lua/tests/test_main_job.lua bindings/lua/tests/test_pathways.lua
