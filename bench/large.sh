@@ -1,7 +1,8 @@
 #!/bin/sh
 # A file of 4 GiB or more with 1,000 tasks: how long it takes to open, what of it the first answer of one task reads
 # with none of it in the page cache, and what adding a task writes. Needs 10 GB in $FOLDER (/tmp/pathways-large).
-#   sh bench/large.sh [BUILD]
+# Ends with what was asked for beside what was seen.
+#   sh bench/large.sh [BUILD]           EXPERTS=276 TASKS=1000: how large; the defaults make 5 GB
 set -eu
 build=$(cd "${1:-build}" && pwd)
 folder=${FOLDER:-/tmp/pathways-large}
@@ -28,11 +29,24 @@ rm -f large.pathways*
 ls -l large.pathways
 sync
 [ "$(id -u)" != 0 ] || echo 1 > /proc/sys/vm/drop_caches
-"$build/bench/large" ask large.pathways t0500 " alpha stone gamma" donor.pathways
+"$build/bench/large" ask large.pathways t0500 " alpha stone gamma" donor.pathways | tee asked
 # What one process and those that it waited for handed to write().
-before=$(ls -li --time-style=full-iso large.pathways)
+before=$(ls -li --time-style=full-iso large.pathways) from=$(date +%s.%N)
 PATHWAYS=$build/pathways sh -c '"$PATHWAYS" add large.pathways newcomer.yaml --steps 4 --batch 8 --threads 1 --quiet
-    grep -E "^(wchar|write_bytes)" /proc/$$/io'
+    grep -E "^(wchar|write_bytes)" /proc/$$/io; times > times' | tee added
+seconds=$(awk "BEGIN { print $(date +%s.%N) - $from }")
 [ "$before" = "$(ls -li --time-style=full-iso large.pathways)" ] && echo "the base is as it was"
-ls -l large.pathways.delta1
+new=$(stat -c %s large.pathways.delta1)
 "$build/bench/large" ask large.pathways t0001 " blue river" donor.pathways
+awk -v new="$new" -v seconds="$seconds" '
+    /^opened cold/ { opened = $4 " ms (" $6 " on a processor)" }
+    /^after the first/ { share = $NF }
+    /^wchar/ { written = $2 }
+    /^[0-9]+m/ { cpu = $1 " on a processor, " $2 " in the system" }      # the last line: of what was waited for
+    END {
+        print "bound            seen"
+        print "50 ms            " opened " to open with nothing in the page cache"
+        print "2 %              " share " of the file in the page cache after the first answer"
+        printf "%-16.0f %.0f bytes written by adding a task of %.0f new bytes\n", 3 * new + 1e6, written, new
+        printf "                 %.1f s to add it, training and all (%s)\n", seconds, cpu
+    }' asked added times

@@ -1,4 +1,4 @@
-/* The main job in C: three tasks through three senses, one model, one file; later a fourth, which moves no bit of theirs.
+/* The main job in C: three tasks through three senses, one model, one file; later a fourth, which moves none of them.
    cc main_job.c $(pkg-config --cflags --libs pathways) && ./a.out FOLDER
    FOLDER holds mail.tsv (class, message), motors/ (a folder of WAV files for each class) and people.csv (income and
    other columns, age among them). */

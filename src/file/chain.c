@@ -49,19 +49,49 @@ bool pw_chain_holds(const struct pw_chain *c, const void *data)
     return false;
 }
 
+/* Of a large file one answer needs little, here and there: reading around what is touched (8 MiB on some systems) would
+   read much of it. Only the header is read in one go, and then what stands before the numbers; a task's own stretches
+   are when it is opened. */
+static void read_header_soon(const struct pw_mapping *map)
+{
+    uint64_t header = 0;
+    if (map->len < LARGE)
+        return;
+    pw_map_random(map->data, map->len);
+    for (int i = 7; i >= 0; i--)
+        header = header << 8 | (unsigned char)map->data[i];
+    if (header <= PW_HEADER_MAX)
+        pw_map_soon(map->data, header + 8 < map->len ? header + 8 : map->len);
+}
+
+static void read_front_soon(const struct pw_link *l)
+{
+    const struct pw_tensors *t = l->tensors;
+    const char *begin = t->file + t->header_len;
+    int64_t i = 0;
+    while (i < t->n && strncmp(t->list[i].name, "pathways.", 9) == 0)
+        i++;
+    if (l->map.len >= LARGE && i < t->n)
+        pw_map_soon(begin, (size_t)((const char *)t->list[i].data - begin));
+}
+
 /* Takes path, also on failure. */
 static pwy_status open_link(char *path, struct pw_link *out)
 {
     struct pw_link l = { .path = path };
     PW_NEED(path);
     pwy_status status = pw_map_open(path, &l.map);
-    if (status == PWY_OK)
+    if (status == PWY_OK) {
+        read_header_soon(&l.map);
         status = pw_tensors_read(l.map.data, l.map.len, path, &l.tensors);
-    if (status == PWY_OK)
-        *out = l;
-    else
+    }
+    if (status != PWY_OK) {
         free_link(&l);
-    return status;
+        return status;
+    }
+    read_front_soon(&l);
+    *out = l;
+    return PWY_OK;
 }
 
 static pwy_status push_link(struct pw_chain *c, const struct pw_link *l)
@@ -165,20 +195,6 @@ static pwy_status open_all(struct pw_chain *c)
     return PWY_OK;
 }
 
-/* Of a large file one answer needs little, here and there: reading around what is touched (8 MiB on some systems) would
-   read much of it. What stands before the numbers is read as ever; a task's own stretches are when it is opened. */
-static void advise(const struct pw_link *l)
-{
-    const struct pw_tensors *t = l->tensors;
-    int64_t i = 0;
-    if (l->map.len < LARGE)
-        return;
-    while (i < t->n && strncmp(t->list[i].name, "pathways.", 9) == 0)
-        i++;
-    if (i < t->n)
-        pw_map_random(t->list[i].data, (size_t)(t->file + t->len - (const char *)t->list[i].data));
-}
-
 static pwy_status merge_all(struct pw_chain *c)
 {
     if (c->n == 1) {
@@ -209,8 +225,6 @@ static pwy_status try_open(const char *path, struct pw_chain **out, bool *again)
     *again = status != PWY_E_NOMEM && c->n > 0 && !still_there(c);
     if (status == PWY_OK && !*again)
         status = merge_all(c);
-    for (int i = 0; status == PWY_OK && !*again && i < c->n; i++)
-        advise(&c->link[i]);
     if (status == PWY_OK && !*again)
         *out = c;
     else
