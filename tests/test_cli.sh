@@ -329,6 +329,9 @@ test_upcycle() {
     run 0 "inspect of what was trained on" inspect on.pathways --json
     prints "inspect of what was trained on" '"experts":4'
     run 2 "train --from and --resume" train dense.yaml -o on.pathways --from sparse.pathways --resume
+    run 0 "train --tasks" train dense.yaml -o on.pathways --from sparse.pathways --tasks size --steps 2 --quiet
+    run 1 "train --tasks of none" train dense.yaml -o no.pathways --from sparse.pathways --tasks sise --steps 2 --quiet
+    says "train --tasks of none" "size"
     sed 's/^  size:/  extent:/' dense.yaml > other.yaml
     run 1 "train --from over other tasks" train other.yaml -o no.pathways --from sparse.pathways --steps 1 --quiet
     says "train --from over other tasks" "size"

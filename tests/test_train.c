@@ -108,6 +108,55 @@ START_TEST(what_is_frozen_stays)
 }
 END_TEST
 
+/* Of the tasks only those that were named learn: what the others have of their own stays, while the trunk moves. */
+START_TEST(only_named_tasks_learn)
+{
+    pwy_model *m = rig_trained(rig_model(NULL, R_QUICK, NULL), "steps: 4, batch: 8"), *then;
+    pwy_trainer *t = rig_trainer(m, "{steps: 6, batch: 8, tasks: [words]}");
+    bool trunk = false, mine = false;
+    OK(pwy_trainer_run(t));
+    OK(pwy_trainer_model(t, &then));
+    for (int i = 0; i < m->params->n; i++) {
+        const struct pw_param *p = m->params->list[i], *now = pw_params_find(then->params, p->name);
+        bool equal = true;
+        for (int64_t j = 0; j < p->n; j++) equal = equal && *weight_at(p, j) == *weight_at(now, j);
+        ck_assert_msg(equal || (strncmp(p->name, "task/price/", 11) != 0 && strncmp(p->name, "task/both/", 10) != 0),
+                      "%s moved", p->name);
+        trunk = trunk || (!equal && strncmp(p->name, "trunk.", 6) == 0);
+        mine = mine || (!equal && strncmp(p->name, "task/words/", 11) == 0);
+    }
+    ck_assert(trunk && mine);
+    char *json;
+    OK(pwy_model_describe(then, &json));
+    ck_assert_ptr_nonnull(strstr(json, "\"tasks\":[\"words\"]"));
+    pwy_text_free(json);
+    pwy_model_free(then);
+    pwy_trainer_free(t);
+    pwy_model_free(m);
+}
+END_TEST
+
+START_TEST(tasks_that_cannot_learn)
+{
+    static const struct { const char *options, *says; pwy_status status; } bad[] = {
+        {"{steps: 1, tasks: [wurds]}", "words", PWY_E_NOT_FOUND}, {"{steps: 1, tasks: []}", "a list", PWY_E_ARGUMENT},
+        {"{steps: 1, tasks: words}", "a list", PWY_E_ARGUMENT}, {"{steps: 1, tasks: [[words]]}", "name", PWY_E_ARGUMENT},
+        {"{steps: 1, tasks: [price]}", "task 'price': it is sealed", PWY_E_STATE}};
+    pwy_model *m = rig_trained(rig_model(NULL, R_QUICK, NULL), "steps: 2, batch: 8"), *sealed;
+    pwy_trainer *t = NULL;
+    OK(pwy_model_seal(m, "price", NULL, &sealed));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        pwy_options *o = rig_options(bad[i].options);
+        FAILS(pwy_trainer_new(sealed, o, &t), bad[i].status);
+        SAYS(bad[i].says);
+        pwy_options_free(o);
+    }
+    ck_assert_ptr_null(t);
+    pwy_model_free(sealed);
+    pwy_model_free(m);
+}
+END_TEST
+
 /* A sealed expert is never written, has no gradient and no moments; nor has one that nothing reaches. */
 START_TEST(locked_experts_stay)
 {
@@ -597,6 +646,8 @@ static Suite *suite(void)
     tcase_add_test(t, freezing_any_layer_changes_the_loss);
     tcase_add_loop_test(t, freezing_any_sense_changes_the_loss, 0, 6);
     tcase_add_test(t, what_is_frozen_stays);
+    tcase_add_test(t, only_named_tasks_learn);
+    tcase_add_test(t, tasks_that_cannot_learn);
     tcase_add_test(t, locked_experts_stay);
     tcase_add_test(t, parts_add_up_to_the_whole);
     add_asked(add_case(s, "what is asked and given"));

@@ -29,7 +29,8 @@ typedef int (*pwy_progress_fn)(const pwy_progress *progress, void *user);
  *  tenth of `lr`: of pwy_trainer_learn), `warmup` .05,
  *  `temperature` 2, `clip` 1, `weight_decay` .05, `dropout` 0, `max_bad_rows` 100, `dtype` "f32" (or "bf16"), `plan`
  *  (with `steps`: what a run by minutes came to), `freeze` (a list of parameter names, * allowed), `checkpoint` (a path
- *  that is written when the run is stopped). Tasks without training rows (a model from a file has none until
+ *  that is written when the run is stopped), `tasks` (a list of names: only these learn, while the trunk that all share
+ *  moves on). Tasks without training rows (a model from a file has none until
  *  pwy_model_with_sources) are not drawn: they learn by pwy_trainer_learn alone. Sealed ones stay as they are.
  *  PWY_E_STATE: all are sealed. @since 0.1 */
 PWY_API pwy_status pwy_trainer_new(pwy_model *model, const pwy_options *options, pwy_trainer **out);

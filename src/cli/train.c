@@ -13,6 +13,8 @@ static const char more[] =
     "  --resume         go on from MODEL.checkpoint, which an interrupted run left\n"
     "  --from MODEL     start from the weights of a model that has these tasks; what the recipe says of its shape and\n"
     "                   senses is not asked\n"
+    "  --tasks A,B      learn these tasks of the model alone; the others keep what is theirs, while the trunk that all\n"
+    "                   of them share moves on\n"
     "  --data DIR       the folder that the recipe's paths start from\n"
     "  --minutes N      how long to train (default 5), or\n"
     "  --steps N, --epochs N\n"
@@ -34,9 +36,9 @@ static const char *const words[] = {
 static const char *const word_flags[] = {
     "--minutes", "--steps", "--epochs", "--seed", "--batch", "--chunk", "--lr", "--warmup", "--temperature", "--clip",
     "--weight-decay", "--dropout", "--dtype", "--threads", "--max-bad-rows"};
-enum { MINUTES, STEPS, EPOCHS, SEED, THREADS = 13, WORDS = 15, FLAGS = 7 };
+enum { MINUTES, STEPS, EPOCHS, SEED, THREADS = 13, WORDS = 15, FLAGS = 8 };
 
-struct train { const char *recipe_path, *model_path, *from, *data, *value[WORDS]; bool resume, help, quiet;
+struct train { const char *recipe_path, *model_path, *from, *tasks, *data, *value[WORDS]; bool resume, help, quiet;
     char *checkpoint; pwy_context *ctx; pwy_recipe *recipe; pwy_model *blank; pwy_trainer *trainer; pwy_model *model; };
 
 static pwy_status open_recipe(struct train *t)
@@ -61,9 +63,26 @@ static pwy_status clear_length(const struct train *t, pwy_options *o)
     return status;
 }
 
+/* "tasks: [A, B]" over what the recipe says. */
+static pwy_status set_tasks(const struct train *t, pwy_options *o)
+{
+    pwy_options *more;
+    size_t len = t->tasks == NULL ? 0 : strlen(t->tasks) + sizeof "tasks: []";
+    char *text = t->tasks == NULL ? NULL : malloc(len);
+    if (t->tasks == NULL) return PWY_OK;
+    if (text == NULL) return PWY_E_NOMEM;
+    snprintf(text, len, "tasks: [%s]", t->tasks);
+    pwy_status status = pwy_options_parse(text, &more);
+    free(text);
+    if (status != PWY_OK) return status;
+    status = pwy_options_merge(o, more);
+    pwy_options_free(more);
+    return status;
+}
+
 static pwy_status set_values(const struct train *t, pwy_options *o)
 {
-    pwy_status status = PWY_OK;
+    pwy_status status = set_tasks(t, o);
     for (int i = 0; i < WORDS && status == PWY_OK; i++)
         if (t->value[i] != NULL) status = pwy_options_set(o, words[i], t->value[i]);
     return status;
@@ -215,7 +234,7 @@ int cli_train(int argc, char **argv)
     const struct cli_command *c = cli_command("train");
     struct train t = {0};
     struct cli_flag flags[FLAGS + WORDS + 1] = {{"-o", &t.model_path, NULL}, {"--resume", NULL, &t.resume},
-        {"--from", &t.from, NULL}, {"--data", &t.data, NULL}, {"--quiet", NULL, &t.quiet},
+        {"--from", &t.from, NULL}, {"--tasks", &t.tasks, NULL}, {"--data", &t.data, NULL}, {"--quiet", NULL, &t.quiet},
         {"--help", NULL, &t.help}, {"-h", NULL, &t.help}};
     for (int i = 0; i < WORDS; i++) flags[FLAGS + i] = (struct cli_flag){word_flags[i], &t.value[i], NULL};
     if (!cli_flags(c, &argc, argv, flags, NULL)) return CLI_USAGE;

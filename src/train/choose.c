@@ -111,7 +111,7 @@ static pwy_status fit_which(struct pwy_trainer *t)
     if (t->told || t->schedule.step + t->learned == 0) return PWY_OK;
     if (t->first == 0) PW_TRY(pw_which_fit_all(t->model));
     for (int i = t->first; t->first > 0 && i < r->n; i++)
-        if (pw_learns(r, t->first, i)) PW_TRY(pw_which_fit(t->model, pw_registry_at(r, i)));
+        if (t->run[i].drawn) PW_TRY(pw_which_fit(t->model, pw_registry_at(r, i)));
     t->told = true;
     return PWY_OK;
 }
@@ -123,7 +123,7 @@ pwy_status pw_trainer_choose(struct pwy_trainer *t)
     PW_TRY(pw_infer_open(t->model, t->pool, 1, &f));
     for (int i = 0; status == PWY_OK && i < t->model->registry->n; i++) {
         struct heard h = {.net = pw_net_at(t->model, i)};
-        if (!pw_learns(t->model->registry, t->first, i)) continue;
+        if (!t->run[i].drawn) continue;
         if (h.net->wide && !h.net->writes) status = choose(&h, f);
         if (status == PWY_OK) status = pw_use_measure(f, h.net);
         if (status == PWY_OK) status = pw_golden_keep(h.net->task);

@@ -16,13 +16,16 @@ pwy_status pw_trainer_open_doing(struct pwy_trainer *t)
     return pw_adamw_open(&t->doing, t->model->params);
 }
 
-/* Sealed tasks, and those that were there when others were added, stay as they are. */
+/* Sealed tasks, those that were there when others were added, and those that the run leaves out, stay as they are. */
 static pwy_status find_net(const struct pwy_trainer *t, const char *name, struct pw_net **out)
 {
     PW_TRY(pw_model_net(t->model, name, out));
     const struct pwy_task *task = (*out)->task;
-    if (!task->sealed && task->index >= t->first) return PWY_OK;
-    pw_fail(PWY_E_STATE, task->sealed ? "it is sealed, and learns no more" : "it is not one that this trainer added");
+    if (task->sealed) pw_fail(PWY_E_STATE, "it is sealed, and learns no more");
+    else if (task->index < t->first) pw_fail(PWY_E_STATE, "it is not one that this trainer added");
+    else if (t->draws && !t->run[task->index].drawn)
+        pw_fail(PWY_E_STATE, "it is not one of the tasks that this trainer was made for (`tasks`, or those with rows)");
+    else return PWY_OK;
     return pw_fail_task(task->name);
 }
 

@@ -11,24 +11,19 @@ static double rate(const struct pwy_task *t, double temperature)
     return t->weight * pow(rows > FEWEST_ROWS ? rows : FEWEST_ROWS, 1 / temperature);
 }
 
-pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, int first, double temperature)
+pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, const struct pw_task_run *run, double temperature)
 {
     double sum = 0;
     m->n = r->n;
     PW_NEED(m->upto = pw_calloc((size_t)r->n, sizeof *m->upto));
     PW_NEED(m->cursor = pw_calloc((size_t)r->n, sizeof *m->cursor));
     for (int i = 0; i < r->n; i++) {
-        if (pw_learns(r, first, i)) sum += rate(pw_registry_at(r, i), temperature);
-        if (pw_learns(r, first, i)) m->last = i;
+        if (run[i].drawn) sum += rate(pw_registry_at(r, i), temperature);
+        if (run[i].drawn) m->last = i;
         m->upto[i] = sum;
     }
     for (int i = 0; i < r->n && sum > 0; i++) m->upto[i] /= sum;
     return PWY_OK;
-}
-
-bool pw_mixture_empty(const struct pw_mixture *m)
-{
-    return !(m->upto[m->n - 1] > 0);
 }
 
 void pw_mixture_close(struct pw_mixture *m)

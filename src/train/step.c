@@ -226,7 +226,7 @@ static pwy_status pass_and_update(struct pwy_trainer *t, struct pw_batch *b, dou
 pwy_status pw_trainer_step(struct pwy_trainer *t, double *loss)
 {
     struct pw_batch b;
-    if (pw_mixture_empty(&t->mixture))
+    if (!t->draws)
         return pw_fail(PWY_E_STATE, "no task has training rows (a model from a file has none); "
                        "pwy_model_with_sources gives them");
     t->x.step = (uint64_t)t->schedule.step;

@@ -10,7 +10,7 @@ struct pw_train_options {               /* a recipe's `train:` */
     int64_t steps, seed, threads, batch, chunk, max_bad_rows, accumulate;
     bool recompute;
     char *dtype, *checkpoint, *optimizer;
-    const struct pw_node *plan, *freeze, *add;
+    const struct pw_node *plan, *freeze, *add, *tasks;
 };
 extern const struct pw_option pw_train_table[];
 
@@ -40,15 +40,8 @@ pwy_status pw_schedule_read_plan(struct pw_schedule *s, const struct pw_node *pl
 /* --- mixture.c: which task, which row --- */
 /* Cumulative rates, of tasks that do not learn 0; the last that learns; rows taken of each task. */
 struct pw_mixture { int n, last; double *upto; int64_t *cursor; };
-pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, int first, double temperature);
-bool pw_mixture_empty(const struct pw_mixture *m);                  /* no task has rows that a run could draw */
-/* Tasks before `first` are only there to be reused, sealed ones do not move, and those without rows (of a model from a
-   file) have none to draw: only pwy_trainer_learn teaches them. */
-static inline bool pw_learns(const pwy_registry *r, int first, int64_t task)
-{
-    const struct pwy_task *t = pw_registry_at(r, task);
-    return task >= first && !t->sealed && t->source[PWY_TRAIN] != NULL && t->source[PWY_TRAIN]->n > 0;
-}
+struct pw_task_run;
+pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, const struct pw_task_run *run, double temperature);
 void pw_mixture_close(struct pw_mixture *m);
 int pw_mixture_draw(const struct pw_mixture *m, uint64_t seed, uint64_t draw);
 /* moves the cursor: each epoch is a permutation of its own */
@@ -109,8 +102,9 @@ void pw_adamw_look_away(struct pw_awake *k);
 
 struct pwy_progress { const struct pwy_trainer *trainer; const char *phase; double share, loss, seconds, left; };
 
-/* learned: examples by pw_trainer_learn */
-struct pw_task_run { struct pw_metric *metric; double score; int64_t seen, learned; };
+/* drawn: the run teaches it: it was not there before others were added, is not sealed, has rows, and is of the `tasks` that
+   were asked for; learned: examples by pw_trainer_learn */
+struct pw_task_run { struct pw_metric *metric; double score; int64_t seen, learned; bool drawn; };
 
 struct pwy_trainer {
     pwy_model *model;                   /* its own, writable */
@@ -127,6 +121,7 @@ struct pwy_trainer {
     pwy_example **ex; struct pw_encode_job *job; struct pw_item *item;      /* [batch] */
     real *weight; double *trunk_loss, *wide_loss;                           /* [batch] */
     struct pw_task_run *run;            /* [tasks] */
+    bool draws;                         /* some task is drawn; those that are not stay as they are */
     double loss;                        /* running mean */
     struct pw_map *bad;                 /* rows skipped: "task:row" */
     double started;                     /* clock when this process began, less what it had run before */

@@ -20,7 +20,8 @@ const struct pw_option pw_train_table[] = {
     FIELD(weight_decay, PW_OPT_NUMBER, 0, 10), FIELD(dropout, PW_OPT_NUMBER, 0, .95),
     FIELD(max_bad_rows, PW_OPT_INT, 0, 1e15), FIELD(dtype, PW_OPT_TEXT, 0, 0), FIELD(checkpoint, PW_OPT_TEXT, 0, 0),
     FIELD(optimizer, PW_OPT_TEXT, 0, 0), FIELD(accumulate, PW_OPT_INT, 1, 65536), FIELD(recompute, PW_OPT_FLAG, 0, 0),
-    FIELD(plan, PW_OPT_NODE, 0, 0), FIELD(freeze, PW_OPT_NODE, 0, 0), FIELD(add, PW_OPT_NODE, 0, 0), {0}};
+    FIELD(plan, PW_OPT_NODE, 0, 0), FIELD(freeze, PW_OPT_NODE, 0, 0), FIELD(add, PW_OPT_NODE, 0, 0),
+    FIELD(tasks, PW_OPT_NODE, 0, 0), {0}};
 
 double pw_clock(void)
 {
@@ -49,6 +50,8 @@ static pwy_status check_options(const struct pw_node *given, struct pw_train_opt
                             "train: optimizer '%s'; adamw or adafactor would be right", o->optimizer);
     if (o->freeze != NULL && o->freeze->kind != PW_LIST)
         return pw_node_fail(o->freeze, PWY_E_ARGUMENT, "train: freeze is a list of parameter names");
+    if (o->tasks != NULL && (o->tasks->kind != PW_LIST || o->tasks->n == 0))
+        return pw_node_fail(o->tasks, PWY_E_ARGUMENT, "train: tasks is a list of the names of those that learn");
     if (ways == 0 && o->plan == NULL) o->minutes = 5;
     if (o->chunk == 0) o->chunk = o->batch >= 64 ? 8 : (o->batch + 7) / 8;
     return PWY_OK;
@@ -88,7 +91,7 @@ static int64_t steps_of(const struct pwy_trainer *t)
     double rows = 0;
     if (t->o.epochs == 0) return t->o.steps;
     for (int i = 0; i < t->model->registry->n; i++)
-        if (pw_learns(t->model->registry, t->first, i))
+        if (t->run[i].drawn)
             rows += (double)pw_registry_at(t->model->registry, i)->source[PWY_TRAIN]->n;
     return (int64_t)ceil(t->o.epochs * rows / (double)t->o.batch);
 }
@@ -110,6 +113,59 @@ static pwy_status freeze(struct pwy_trainer *t)
                                 name->kind == PW_SCALAR ? name->text : "(a list)");
     }
     return PWY_OK;
+}
+
+/* --- which tasks it draws --- */
+
+static bool has_rows(const struct pwy_task *task)
+{
+    return task->source[PWY_TRAIN] != NULL && task->source[PWY_TRAIN]->n > 0;
+}
+
+static pwy_status draw_named(struct pwy_trainer *t, const struct pw_node *name)
+{
+    struct pwy_task *task;
+    if (name->kind != PW_SCALAR) return pw_node_fail(name, PWY_E_ARGUMENT, "train: tasks: a list is not a task's name");
+    PW_TRY(pw_registry_get(t->model->registry, name->text, &task));
+    t->run[task->index].drawn = true;
+    if (!task->sealed && task->index >= t->first && has_rows(task)) return PWY_OK;
+    pw_fail(PWY_E_STATE, task->sealed ? "it is sealed, and learns no more" : task->index < t->first
+            ? "it is not one that this trainer added" : "it has no training rows");
+    return pw_fail_task(task->name);
+}
+
+/* All that can learn, or of these those that were named. */
+static pwy_status choose_drawn(struct pwy_trainer *t)
+{
+    const struct pw_node *named = t->o.tasks;
+    for (int i = 0; named != NULL && i < named->n; i++) PW_TRY(draw_named(t, named->item[i]));
+    for (int i = t->first; named == NULL && i < t->model->registry->n; i++) {
+        const struct pwy_task *task = pw_registry_at(t->model->registry, i);
+        t->run[i].drawn = !task->sealed && has_rows(task);
+    }
+    return PWY_OK;
+}
+
+/* The task that has a parameter as its own; NULL: none. */
+static struct pwy_task *owner(const struct pwy_trainer *t, const char *param)
+{
+    const char *name = param + strlen("task/"), *end = strchr(name, '/');
+    struct pwy_task *task = NULL;
+    if (strncmp(param, "task/", 5) != 0 || end == NULL) return NULL;
+    char *text = pw_printf("%.*s", (int)(end - name), name);
+    if (text != NULL && pw_registry_find(t->model->registry, text, &task) != PWY_OK) task = NULL;
+    free(text);
+    return task;
+}
+
+/* What a task that is not drawn has of its own would only decay. Where none is drawn, all learn by doing. */
+static void lock_others(struct pwy_trainer *t)
+{
+    for (int i = 0; i < t->model->registry->n; i++) t->draws = t->draws || t->run[i].drawn;
+    for (int i = 0; t->draws && i < t->model->params->n; i++) {
+        const struct pwy_task *task = owner(t, t->model->params->list[i]->name);
+        if (task != NULL && !t->run[task->index].drawn) t->model->params->list[i]->locked = true;
+    }
 }
 
 static pwy_status make_rows(struct pwy_trainer *t)
@@ -191,10 +247,12 @@ static pwy_status begin(struct pwy_trainer *t, const struct pw_node *options)
     lock_unreached(t);
     PW_TRY(read_options(t, options));
     PW_TRY(make_rows(t));
+    PW_TRY(choose_drawn(t));
+    lock_others(t);
     PW_TRY(make_engine(t));
     PW_TRY(pw_schedule_open(&t->schedule, &t->o, steps_of(t)));
     t->started = pw_clock();
-    return pw_mixture_open(&t->mixture, t->model->registry, t->first, t->o.temperature);
+    return pw_mixture_open(&t->mixture, t->model->registry, t->run, t->o.temperature);
 }
 
 static pwy_status begin_at(pwy_model *model, int first, const struct pw_node *options, struct pwy_trainer **out)
@@ -352,6 +410,7 @@ static pwy_status describe_run(const struct pwy_trainer *t, struct pw_node *run)
     if (trains_in_bf16(t)) PW_TRY(pw_node_put_text(run, "dtype", t->o.dtype));
     if (t->o.accumulate > 1) PW_TRY(pw_node_put_int(run, "accumulate", t->o.accumulate));
     if (by_adafactor(&t->o)) PW_TRY(pw_node_put_text(run, "optimizer", t->o.optimizer));
+    PW_TRY(pw_node_put_copy(run, "tasks", t->o.tasks));
     return t->o.weight_decay < 0 ? PWY_OK : pw_node_put_number(run, "weight_decay", t->o.weight_decay);
 }
 
@@ -371,9 +430,9 @@ static pwy_status note_run(struct pwy_trainer *t)
 static void note_task(const struct pwy_trainer *t, int i)
 {
     struct pwy_task *task = pw_registry_at(t->model->registry, i);
-    bool learns = pw_learns(t->model->registry, t->first, i);
-    if ((learns && t->schedule.step > 0) || t->run[i].learned > 0) task->trained = true;
-    if (learns) task->n_train = task->source[PWY_TRAIN]->n;
+    bool drawn = t->run[i].drawn;
+    if ((drawn && t->schedule.step > 0) || t->run[i].learned > 0) task->trained = true;
+    if (drawn) task->n_train = task->source[PWY_TRAIN]->n;
 }
 
 pwy_status pw_trainer_snapshot(struct pwy_trainer *t, pwy_model **out)
