@@ -241,6 +241,13 @@ test_eval() {
     prints "continual" "^size  *[0-9.]*  *-  *-  *-  "
     run 0 "continual --json" continual scores.json --json
     json_lines "continual --json" tasks higher_is_better baseline matrix figures
+    rm -f scores.json
+    run 0 "eval --baseline" eval one.pathways recipe.yaml --matrix scores.json --baseline
+    run 0 "eval --matrix over a baseline" eval one.pathways recipe.yaml --matrix scores.json --after size
+    run 0 "continual over a baseline" continual scores.json --json
+    prints "continual over a baseline" '"baseline":\[[0-9.]*,[0-9.]*,'
+    prints "tasks that are learned later have scores too" '"matrix":.*\[[0-9.]*,[0-9.]*,[0-9.]*,[0-9.]*,[0-9.]*\]'
+    run 2 "eval --baseline without a matrix" eval one.pathways recipe.yaml --baseline
     run 1 "eval --matrix after a task that is not there" eval one.pathways recipe.yaml --matrix scores.json --after siz
     says "eval --matrix after a task that is not there" "'siz', learned last, was not scored"
     echo "no matrix" > wrong.json

@@ -16,13 +16,14 @@ static const char more[] =
     "  --task NAME          this task alone\n"
     "  --matrix FILE        put the scores into FILE as the row of the task learned last; `pathways continual` reads it\n"
     "  --after NAME         the task that was learned last, where it is not the model's last\n"
+    "  --baseline           into FILE as what a model scores that has learned nothing: forward transfer starts from it\n"
     "  --data DIR           the folder that the recipe's paths start from\n"
     "  --threads N          default 1; the scores are the same to the bit\n"
     "  --shuffle-routes KEY permute the routers' choices by KEY: what the routing is worth\n"
     "  --max-bad-rows N     bad rows to skip before it is an error (default 100)\n\n"
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 
-struct eval { const char *model_path, *recipe_path, *split, *task, *data, *threads, *shuffle, *max_bad, *matrix, *after; bool json, help;
+struct eval { const char *model_path, *recipe_path, *split, *task, *data, *threads, *shuffle, *max_bad, *matrix, *after; bool json, baseline, help;
     pwy_context *ctx; pwy_recipe *recipe; pwy_model *model; pwy_session *session; pwy_split which; int64_t bad_rows;
     int name_width, senses_width; struct cli_scored *scored; int n_scored; };
 
@@ -155,6 +156,12 @@ static pwy_status eval_task(struct eval *e, const pwy_task *t, int *scored)
     return kept ? PWY_OK : PWY_E_NOMEM;
 }
 
+static bool keep_row(const struct eval *e, const pwy_registry *known)
+{
+    if (e->baseline) return cli_matrix_baseline(e->matrix, known, e->scored, e->n_scored);
+    return cli_matrix_add(e->matrix, e->after, known, e->scored, e->n_scored);
+}
+
 static int eval_all(struct eval *e)
 {
     const pwy_registry *tasks = pwy_recipe_registry(e->recipe);
@@ -164,8 +171,7 @@ static int eval_all(struct eval *e)
     for (int64_t i = 0; i < pwy_registry_count(tasks); i++)
         if (eval_task(e, pwy_registry_at(tasks, i), &scored) != PWY_OK) return cli_fail();
     const pwy_registry *known = pwy_model_registry(e->model);
-    if (e->matrix != NULL && scored > 0 && !cli_matrix_add(e->matrix, e->after, known, e->scored, e->n_scored))
-        return CLI_FAILED;
+    if (e->matrix != NULL && scored > 0 && !keep_row(e, known)) return CLI_FAILED;
     if (scored > 0) return CLI_DONE;
     fprintf(stderr, "pathways: %s has no task of %s with rows to score\n", e->recipe_path, e->model_path);
     return CLI_FAILED;
@@ -201,10 +207,13 @@ int cli_eval(int argc, char **argv)
     struct cli_flag flags[] = {{"--json", NULL, &e.json}, {"--split", &e.split, NULL}, {"--task", &e.task, NULL},
         {"--data", &e.data, NULL}, {"--threads", &e.threads, NULL}, {"--shuffle-routes", &e.shuffle, NULL},
         {"--max-bad-rows", &e.max_bad, NULL}, {"--matrix", &e.matrix, NULL}, {"--after", &e.after, NULL},
+        {"--baseline", NULL, &e.baseline},
         {"--help", NULL, &e.help}, {"-h", NULL, &e.help}, {0}};
     if (!cli_flags(c, &argc, argv, flags, NULL)) return CLI_USAGE;
     if (e.help) return cli_help(c, more);
     if (argc != 2) return cli_usage(c, "a model and a recipe are needed");
+    if (e.baseline && (e.matrix == NULL || e.after != NULL))
+        return cli_usage(c, "--baseline goes with --matrix, and not with --after");
     e.model_path = argv[0];
     e.recipe_path = argv[1];
     int result = run(c, &e);

@@ -91,7 +91,7 @@ static bool put_row(pwy_continual *matrix, const pwy_registry *tasks, const stru
     return true;
 }
 
-/* Tasks that the matrix does not have yet, up to the one that was learned last. */
+/* Tasks that the matrix does not have yet, up to the one that was learned last; NULL: all. */
 static bool add_tasks(pwy_continual *matrix, const pwy_registry *tasks, const struct cli_scored *scored, int n,
                       const char *last)
 {
@@ -102,7 +102,7 @@ static bool add_tasks(pwy_continual *matrix, const pwy_registry *tasks, const st
             if (strcmp(scored[s].task, name) != 0 || pwy_continual_find(matrix, name, &at) == PWY_OK) continue;
             if (pwy_continual_add(matrix, name, scored[s].higher_is_better, &at) != PWY_OK) return cli_fail(), false;
         }
-        if (name != NULL && strcmp(name, last) == 0) return true;
+        if (name != NULL && last != NULL && strcmp(name, last) == 0) return true;
     }
     return true;
 }
@@ -120,6 +120,22 @@ bool cli_matrix_add(const char *path, const char *after, const pwy_registry *tas
         good = false;
     }
     good = good && put_row(matrix, tasks, scored, n, at) && cli_matrix_write(matrix, path);
+    pwy_continual_free(matrix);
+    return good;
+}
+
+bool cli_matrix_baseline(const char *path, const pwy_registry *tasks, const struct cli_scored *scored, int n)
+{
+    pwy_continual *matrix;
+    if (!cli_matrix_read(path, true, &matrix)) return false;
+    bool good = add_tasks(matrix, tasks, scored, n, NULL);
+    for (int i = 0; good && i < n; i++) {
+        int64_t at;
+        good = pwy_continual_find(matrix, scored[i].task, &at) == PWY_OK
+            && pwy_continual_set_baseline(matrix, at, scored[i].score) == PWY_OK;
+        if (!good) cli_fail();
+    }
+    good = good && cli_matrix_write(matrix, path);
     pwy_continual_free(matrix);
     return good;
 }
