@@ -1,5 +1,5 @@
 EXTRA_DIST += bench/record.sh bench/many.sh bench/llama.py bench/sparse.py bench/sparse.sh
-EXTRA_DIST += bench/large.sh
+EXTRA_DIST += bench/large.sh bench/candidates.sh
 EXTRA_PROGRAMS += bench/large
 bench_large_SOURCES = bench/large.c
 bench_large_LDADD = libpathways-internal.la

@@ -492,6 +492,18 @@ test_bench() {
     prints "bench train in bf16" '"dtype": "bf16"'
     run 0 "bench predict" bench predict $shape --seq 8 --batch 2 --steps 2
     json_lines "bench predict" d layers params ms tok_s
+    for pack in true false; do
+        run 0 "bench predict from a file" bench predict $shape --seq 8 --batch 2 --steps 2 --file w.$pack --pack $pack
+        json_lines "bench predict from a file" resident_bytes minor_faults major_faults open_resident_bytes first_ms
+        prints "bench predict from a file" '"weight_bytes": 0'
+    done
+    run 0 "bench decode from a file" bench decode $shape --batch 1 --seq 20 --new 4 --steps 2 --file w.true
+    run 1 "bench predict from another shape's file" bench predict $shape --seq 8 --batch 2 --layers 2 --file w.true
+    says "bench predict from another shape's file" "trunk.1"
+    : > w.none
+    run 1 "bench predict from what is no file of weights" bench predict $shape --seq 8 --batch 2 --file w.none
+    run 2 "bench train from a file" bench train $shape --seq 8 --batch 2 --steps 2 --file w.true
+    rm -f w.true w.false w.none
     run 0 "bench decode" bench decode $shape --batch 1 --seq 20 --new 4 --steps 2
     json_lines "bench decode" d layers new params ms tok_s
     run 2 "bench of a workload that is none" bench trian

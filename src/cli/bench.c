@@ -8,7 +8,8 @@ static const char more[] =
     "  train      a whole step: forward, backward, AdamW. Beside ms and tok_s: gemm_bound_ms, the same matrix\n"
     "             products by themselves by the same kernels, and gemm_blas_ms, by one threaded OpenBLAS call each;\n"
     "             memory_bound_ms, the optimizer's bytes at this machine's copy speed; bytes allocated, page faults\n"
-    "  predict    one forward pass over --batch sequences of --seq tokens to a class\n"
+    "  predict    one forward pass over --batch sequences of --seq tokens to a class; also what the first one took:\n"
+    "             first_ms, resident_bytes, page faults\n"
     "  decode     16 tokens of prompt, then --new tokens, one sequence, greedy. Beside ms and tok_s: read_gb_s, how fast\n"
     "             the threads read memory, and read_bound_ms, reading each token's weights once at that speed\n\n"
     "  --d 256 --layers 4 --heads 8 --hidden 512 --experts 16 --topk 2 --seq 128 --batch 32 --vocab 8192\n"
@@ -17,6 +18,9 @@ static const char more[] =
     "  --candidates 0: so many experts of each layer, drawn at random, are all that rows may choose; 0: all\n"
     "  --router topk|hash|task, --capacity 0, --record false: the policy; drops; whether routes are counted\n"
     "  --recompute false: keep the inputs of the blocks alone and make the rest again on the way back\n"
+    "  --file PATH: predict and decode by weights mapped from there, written first where there is no such file; the\n"
+    "             first prediction begins with nothing of it in memory\n"
+    "  --pack true: predict and decode by packed weights, as quantize makes them; false: as they were trained\n"
     "  --json     accepted for likeness: the output is JSON anyway\n\n"
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 

@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <unistd.h>
 
 enum { WARM = 2, PROMPT = 16, CLASSES = 4, DECODES = 5 };
 
 struct bench_options { int64_t d, layers, heads, hidden, experts, topk, seq, batch, vocab, threads, steps, new_tokens;
-    int64_t candidates, router; double capacity; bool record, recompute;
-    char *dtype; };
+    int64_t candidates, router; double capacity; bool record, recompute, pack;
+    char *dtype, *file; };
 
 #define FIELD(name, min, max) {#name, PW_OPT_INT, offsetof(struct bench_options, name), min, max}
 static const struct pw_option bench_table[] = {
@@ -26,11 +26,15 @@ static const struct pw_option bench_table[] = {
     {"capacity", PW_OPT_NUMBER, offsetof(struct bench_options, capacity), 0, 1e6},
     {"record", PW_OPT_FLAG, offsetof(struct bench_options, record), 0, 0},
     {"recompute", PW_OPT_FLAG, offsetof(struct bench_options, recompute), 0, 0},
+    {"pack", PW_OPT_FLAG, offsetof(struct bench_options, pack), 0, 0},
+    {"file", PW_OPT_TEXT, offsetof(struct bench_options, file), 0, 0},
     {"new", PW_OPT_INT, offsetof(struct bench_options, new_tokens), 1, 1 << 20},
     {"dtype", PW_OPT_TEXT, offsetof(struct bench_options, dtype), 0, 0}, {0}};
 
 struct bench {
-    double memory_ms; long faults[2];   /* faults: of pages, in the steps that were timed: from memory, from disk */
+    double memory_ms, first_ms;          /* first_ms: of the first prediction, from a file that is not in memory */
+    struct pw_touched open, run;         /* by opening the file; by the steps that were timed, or by that prediction */
+    struct pw_bench_file file;
     const char *what; struct bench_options o;
     struct pw_params *params; struct pw_trunk *trunk; struct pw_param *embed; struct pw_packed vocab;
     enum pw_form store;
@@ -48,10 +52,13 @@ static pwy_status read_options(const pwy_context *ctx, const struct pw_node *giv
                                struct bench_options *o)
 {
     *o = (struct bench_options){.d = 256, .layers = 4, .heads = 8, .hidden = 512, .experts = 16, .topk = 2, .seq = 128,
-                                .batch = 32, .vocab = 8192, .threads = ctx->threads, .steps = 8, .new_tokens = 128};
+                                .batch = 32, .vocab = 8192, .threads = ctx->threads, .steps = 8, .new_tokens = 128,
+                                .pack = true};
     PW_TRY(pw_options_read(given, "bench", bench_table, o));
     if (train && o->dtype != NULL && strcmp(o->dtype, "f32") != 0 && strcmp(o->dtype, "bf16") != 0)
         return pw_fail(PWY_E_UNSUPPORTED, "bench: dtype '%s'; training is in f32 or bf16", o->dtype);
+    if (train && o->file != NULL)
+        return pw_fail(PWY_E_ARGUMENT, "bench: file '%s'; it is predict and decode that read one", o->file);
     if (o->d % o->heads != 0 || o->d / o->heads % 2 != 0)
         return pw_fail(PWY_E_ARGUMENT, "bench: d %lld does not divide into %lld heads of an even width",
                        (long long)o->d, (long long)o->heads);
@@ -110,7 +117,8 @@ static pwy_status make_way(struct bench *b)
     return status;
 }
 
-static pwy_status make_model(struct bench *b)
+/* mapped: by the numbers of the file. */
+static pwy_status make_model(struct bench *b, bool mapped)
 {
     const struct bench_options *o = &b->o;
     struct pw_trunk_config c = {.d = (int)o->d, .layers = (int)o->layers, .heads = (int)o->heads,
@@ -119,9 +127,9 @@ static pwy_status make_model(struct bench *b)
                                 .router = {.renormalise = o->topk > 1, .balance = .01, .capacity = o->capacity,
                                            .policy = (enum pw_router_policy)o->router}};
     PW_NEED(b->params = pw_params_new(1));
+    if (mapped) PW_TRY(pw_bench_map(o->file, b->params, &b->file));
     PW_TRY(pw_param_declare(b->params, PW_VECTOR, PW_NORMAL, .05, 2, PW_SHAPE(o->vocab, o->d), &b->embed, "embed"));
     PW_TRY(pw_trunk_new(&c, b->params, &b->trunk));
-    if (o->record && o->experts > 0) PW_TRY(pw_record_new(c.layers, c.experts, &b->x.record));
     return o->candidates > 0 ? make_way(b) : PWY_OK;
 }
 
@@ -144,11 +152,52 @@ static pwy_status make_ids(struct bench *b)
     return PWY_OK;
 }
 
+/* As a model prepared for inference has them: the trunk's matrices, packed. */
+static pwy_status pack_trunk(struct bench *b)
+{
+    for (int i = 0; i < b->params->n; i++) {
+        struct pw_param *p = b->params->list[i];
+        if (pw_packs(p->name) && p->packed.at == NULL) PW_TRY(pw_param_pack(p, b->store));
+    }
+    return PWY_OK;
+}
+
+static void model_close(struct bench *b)
+{
+    pw_pathway_free(b->way);
+    pw_trunk_free(b->trunk);
+    pw_params_free(b->params);
+    pw_bench_unmap(&b->file);
+}
+
+/* The file that a prediction is to read, where it is not there yet. */
+static pwy_status write_file(const struct bench *b)
+{
+    struct bench made = {.o = b->o, .store = b->store};
+    pwy_status status = make_model(&made, false);
+    if (status == PWY_OK && b->o.pack) status = pack_trunk(&made);
+    if (status == PWY_OK) status = pw_bench_write(made.params, b->o.file);
+    model_close(&made);
+    return status;
+}
+
+static pwy_status open_model(struct bench *b)
+{
+    PW_TRY(read_store(b));
+    if (b->o.file == NULL) return make_model(b, false);
+    if (access(b->o.file, F_OK) != 0) PW_TRY(write_file(b));
+    pw_touched_begin(&b->open);
+    pwy_status status = make_model(b, true);
+    pw_touched_end(&b->open);
+    return status;
+}
+
 static pwy_status make_engine(struct bench *b, pwy_context *ctx)
 {
     bool train = strcmp(b->what, "train") == 0;
-    PW_TRY(read_store(b));
-    PW_TRY(make_model(b));
+    PW_TRY(open_model(b));
+    if (b->o.record && b->o.experts > 0)
+        PW_TRY(pw_record_new((int)b->o.layers, (int)b->o.experts, &b->x.record));
     PW_TRY(make_ids(b));
     if (b->o.threads > 1) PW_TRY(pw_pool_new((int)b->o.threads, &b->pool));
     b->x = (struct pw_exec){.kern = ctx->kern, .pool = b->pool, .train = train, .seed = 1, .record = b->x.record,
@@ -164,13 +213,10 @@ static pwy_status make_engine(struct bench *b, pwy_context *ctx)
     return pw_adamw_open(&b->adamw, b->params);
 }
 
-/* As a model prepared for inference has them: the trunk's matrices and the tied embedding, packed. */
+/* And the tied embedding. */
 static pwy_status pack_weights(struct bench *b)
 {
-    for (int i = 0; i < b->params->n; i++) {
-        struct pw_param *p = b->params->list[i];
-        if (pw_packs(p->name)) PW_TRY(pw_param_pack(p, b->store));
-    }
+    if (b->o.pack && b->o.file == NULL) PW_TRY(pack_trunk(b));
     return pw_packed_turned(b->store, b->o.d, b->o.vocab, b->embed->w, &b->vocab);
 }
 
@@ -184,11 +230,9 @@ static pwy_status by_vocabulary(struct bench *b, int n, const real *h, int width
 static void bench_close(struct bench *b)
 {
     pw_adamw_close(&b->adamw);
-    pw_pathway_free(b->way);
+    model_close(b);
     free(b->ways);
     pw_record_release(b->x.record);
-    pw_trunk_free(b->trunk);
-    pw_params_free(b->params);
     pw_pool_free(b->pool);
     if (b->x.arena != NULL) pw_arena_free(b->x.arena);
     if (b->trace != NULL) pw_trace_free(b->trace);
@@ -247,14 +291,6 @@ static pwy_status train_step(struct bench *b, int64_t step)
     return pw_adamw_step(&b->adamw, &b->x, 1e-3, step, &norm);
 }
 
-static void count_faults(struct bench *b, int sign)
-{
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    b->faults[0] += sign * u.ru_minflt;
-    b->faults[1] += sign * u.ru_majflt;
-}
-
 /* Steps, each followed by its own products alone and by what its optimizer moves, so that all see the same machine. */
 static pwy_status run_train(struct bench *b, double *step, double *bound, double *blas, double *memory)
 {
@@ -263,9 +299,9 @@ static pwy_status run_train(struct bench *b, double *step, double *bound, double
         pw_trace_clear(b->trace);
         b->x.trace = b->trace;
         double speed, start = pw_clock();
-        count_faults(b, i < WARM ? 0 : -1);
+        pw_touched_faults(&b->run, i < WARM ? 0 : -1);
         PW_TRY(train_step(b, i + 1));
-        count_faults(b, i < WARM ? 0 : 1);
+        pw_touched_faults(&b->run, i < WARM ? 0 : 1);
         double end = pw_clock();
         int at = i < WARM ? 0 : i - WARM;
         b->x.trace = NULL;
@@ -313,8 +349,20 @@ static pwy_status predict_once(struct bench *b)
     return by_vocabulary(b, a.r.n_seq, mean, CLASSES, logits);
 }
 
+/* With nothing of the file in memory but what opening it read. */
+static pwy_status predict_first(struct bench *b)
+{
+    pw_touched_begin(&b->run);
+    double start = pw_clock();
+    pwy_status status = predict_once(b);
+    b->first_ms = 1e3 * (pw_clock() - start);
+    pw_touched_end(&b->run);
+    return status;
+}
+
 static pwy_status run_predict(struct bench *b, double *time, int n)
 {
+    PW_TRY(predict_first(b));
     for (int i = -n / 10; i < n; i++) {
         double start = pw_clock();
         PW_TRY(predict_once(b));
@@ -410,9 +458,17 @@ static pwy_status report_memory(const struct bench *b, struct pw_buf *out)
     PW_TRY(pw_buf_printf(out, ", \"weight_bytes\": %lld, \"gradient_bytes\": %lld, \"moment_bytes\": %lld, "
                          "\"activation_bytes\": %zu", (long long)bytes.weights, (long long)bytes.gradients,
                          (long long)pw_adamw_bytes(&b->adamw), pw_arena_size(b->x.arena)));
-    if (!b->x.train) return PWY_OK;
-    return pw_buf_printf(out, ", \"memory_bound_ms\": %.3f, \"minor_faults\": %ld, \"major_faults\": %ld",
-                         b->memory_ms, b->faults[0], b->faults[1]);
+    if (b->x.train) PW_TRY(pw_buf_printf(out, ", \"memory_bound_ms\": %.3f", b->memory_ms));
+    if (b->o.file != NULL)
+        PW_TRY(pw_buf_printf(out, ", \"open_resident_bytes\": %lld, \"open_minor_faults\": %lld, "
+                             "\"open_major_faults\": %lld", (long long)b->open.resident, (long long)b->open.minor,
+                             (long long)b->open.major));
+    if (strcmp(b->what, "predict") == 0)
+        PW_TRY(pw_buf_printf(out, ", \"first_ms\": %.3f, \"resident_bytes\": %lld", b->first_ms,
+                             (long long)b->run.resident));
+    if (strcmp(b->what, "decode") == 0) return PWY_OK;
+    return pw_buf_printf(out, ", \"minor_faults\": %lld, \"major_faults\": %lld", (long long)b->run.minor,
+                         (long long)b->run.major);
 }
 
 static pwy_status report(const struct bench *b, struct pw_buf *out)

@@ -1,5 +1,5 @@
 pathways_sources += src/train/train.h src/train/schedule.c src/train/mixture.c src/train/adamw.c src/train/step.c \
-	src/train/trainer.c src/train/choose.c src/train/checkpoint.c src/train/bench.h src/train/bench.c src/train/bench_read.c
+	src/train/trainer.c src/train/choose.c src/train/checkpoint.c src/train/bench.h src/train/bench.c src/train/bench_read.c src/train/bench_file.c
 check_PROGRAMS += tests/test_train tests/test_runs tests/test_bf16
 tests_test_bf16_SOURCES = tests/test_bf16.c tests/train_rig.h tests/model_rig.h
 tests_test_train_SOURCES = tests/test_train.c tests/train_rig.h tests/model_rig.h
