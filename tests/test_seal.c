@@ -179,6 +179,72 @@ START_TEST(added_to_a_file)
 }
 END_TEST
 
+/* Sealing a file's tasks, one and then the others, writes what that gave them; what is sealed again, nothing. */
+START_TEST(sealed_beside_a_file)
+{
+    static const char *const names[] = {"words", NULL, NULL};
+    char path[128], beside[160];
+    strcpy(path, in_folder("one.pathways"));
+    OK(pwy_model_save(before, path));
+    int64_t base = size_of(path);
+    for (int i = 0; i < 3; i++) {
+        pwy_model *m, *more, *again;
+        OK(pwy_model_open(NULL, path, &m));
+        more = seal(m, names[i], NULL);
+        OK(pwy_model_save_added(more, path));
+        ck_assert_int_eq(size_of(path), base);
+        snprintf(beside, sizeof beside, "%s.delta%d", path, i + 1);
+        ck_assert_int_eq(access(beside, F_OK) == 0, i < 2);
+        if (i < 2) ck_assert(size_of(beside) < base / 2);
+        OK(pwy_model_open(NULL, path, &again));
+        OK(pwy_model_check(again, NULL));
+        same(rig_bytes(more), rig_bytes(again));
+        if (i > 0) rig_same_answers(again, NULL, OLD, 16, old_answers);
+        pwy_model_free(again);
+        pwy_model_free(more);
+        pwy_model_free(m);
+    }
+    OK(pwy_model_verify(NULL, path, NULL, NULL));
+    OK(pwy_model_pack(path));
+    pwy_model *packed;
+    OK(pwy_model_open(NULL, path, &packed));
+    OK(pwy_model_check(packed, NULL));
+    rig_same_answers(packed, NULL, OLD, 16, old_answers);
+    pwy_model_free(packed);
+}
+END_TEST
+
+/* Numbers that changed are not left out: of tensors they go beside the file, of experts the whole is written. */
+START_TEST(trained_on_beside_a_file)
+{
+    static const char *const how[] = {"{steps: 4, batch: 8, freeze: ['trunk.*']}", "{steps: 4, batch: 8}"};
+    for (int i = 0; i < 2; i++) {
+        char path[128], beside[160];
+        pwy_model *m, *more, *again;
+        strcpy(path, in_folder("one.pathways"));
+        snprintf(beside, sizeof beside, "%s.delta1", path);
+        OK(pwy_model_save(before, path));
+        OK(pwy_model_open(NULL, path, &m));
+        pwy_registry *r = rig_registry(NULL, OLD);
+        OK(pw_registry_attach_sources(m->registry, r));
+        pwy_trainer *t = rig_trainer(m, how[i]);
+        OK(pwy_trainer_run(t));
+        OK(pwy_trainer_model(t, &more));
+        OK(pwy_model_save_added(more, path));
+        ck_assert_int_eq(access(beside, F_OK) == 0, i == 0);
+        OK(pwy_model_open(NULL, path, &again));
+        char *mine = rig_ask(more, NULL, OLD, 16, 1);
+        rig_same_answers(again, NULL, OLD, 16, mine);
+        free(mine);
+        pwy_trainer_free(t);
+        pwy_registry_free(r);
+        pwy_model_free(again);
+        pwy_model_free(more);
+        pwy_model_free(m);
+    }
+}
+END_TEST
+
 /* What is reused is shared with the model that it came from, and that one may go. */
 START_TEST(a_model_over_another_holds_it)
 {
@@ -466,6 +532,8 @@ static Suite *suite(void)
     tcase_add_test(t, added_tasks_move_nothing);
     tcase_add_test(t, the_trunks_router_trains_where_it_is_reached);
     tcase_add_test(t, added_to_a_file);
+    tcase_add_test(t, sealed_beside_a_file);
+    tcase_add_test(t, trained_on_beside_a_file);
     tcase_add_test(t, a_model_over_another_holds_it);
     tcase_add_test(t, added_again_is_the_same_file);
     tcase_add_test(t, budgets_hold);

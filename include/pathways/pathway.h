@@ -33,9 +33,10 @@ PWY_API pwy_status pwy_model_seal(const pwy_model *model, const char *task, cons
  *  budget has no room for what a task needs at the least. The trainer cannot be saved. @since 0.1 */
 PWY_API pwy_status pwy_trainer_add(pwy_model *model, pwy_registry *tasks, const pwy_options *options,
                                    pwy_trainer **out);
-/** Saves a model to the file that it was opened from, before tasks were added: writes only what is new, beside that
- *  file (docs/format.md, deltas), as a whole or not at all. A model that has no part in the file is saved as a whole.
- *  @since 0.1 */
+/** Saves a model to the file that it was opened from, before tasks were added or sealed: writes only what is new, beside
+ *  that file (docs/format.md, deltas), as a whole or not at all; nothing where nothing is. A model that has no part in the
+ *  file, or whose experts are not those of the file any more, is saved as a whole. PWY_E_STATE: the file has changed
+ *  since. @since 0.1 */
 PWY_API pwy_status pwy_model_save_added(const pwy_model *model, const char *path);
 /** A model of some tasks alone, with what they read and nothing else: the same answers to the bit, and of sealed tasks
  *  the same digests. names (n). PWY_E_NOT_FOUND names the nearest; PWY_E_STATE: the model is packed (pwy_model_quantize).

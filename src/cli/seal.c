@@ -3,13 +3,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char more[] =
     "Seals every task of MODEL that was trained, or one: what its answers read is locked, and a digest of it is kept.\n"
     "Each task keeps as few experts a layer as lose no more than the tolerance of its score.\n\n"
     "  --task NAME      this task alone\n"
     "  --tolerance X    of the score, what leaving experts out may cost (default 0.005)\n"
-    "  -o OUT           write OUT; without it MODEL is replaced, as a whole\n"
+    "  -o OUT           write OUT; without it MODEL is replaced, as a whole, or, from 64 MiB on, what is new is written\n"
+    "                   beside it\n"
     "  --quiet          say nothing\n\n"
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 
@@ -40,11 +42,21 @@ static pwy_status tell(const struct seal *s)
     return PWY_OK;
 }
 
+/* One file is easier to carry than two; a large one is not written again for what a seal adds. */
+static pwy_status save(const struct seal *s)
+{
+    enum { LARGE = 64 << 20 };
+    struct stat st;
+    if (s->out != NULL) return pwy_model_save(s->sealed, s->out);
+    bool large = stat(s->path, &st) == 0 && st.st_size >= LARGE;
+    return large ? pwy_model_save_added(s->sealed, s->path) : pwy_model_save(s->sealed, s->path);
+}
+
 static pwy_status work(struct seal *s)
 {
     pwy_status status = pwy_model_open(s->ctx, s->path, &s->model);
     if (status == PWY_OK) status = seal_model(s);
-    if (status == PWY_OK) status = pwy_model_save(s->sealed, s->out != NULL ? s->out : s->path);
+    if (status == PWY_OK) status = save(s);
     return status == PWY_OK && !s->quiet ? tell(s) : status;
 }
 
