@@ -151,8 +151,9 @@ static void table_of(int columns, struct rows *r)
 START_TEST(table)
 {
     struct rows r;
-    table_of(_i == 0 ? 6 : 48, &r);
-    struct pw_sense s = sense_open(&pw_sense_table, "classify", 2, D, "{\"trees\": false}");
+    table_of(_i % 2 == 0 ? 6 : 48, &r);
+    struct pw_sense s = sense_open(&pw_sense_table, "classify", 2, D,
+                                   _i < 2 ? "{\"trees\": false}" : "{\"trees\": false, \"rank\": 3}");
     sense_fit(&s, &r, 0, NULL);
     check_sense(&s, &r);
 }
@@ -166,7 +167,7 @@ static Suite *suite(void)
     tcase_add_test(c, image);
     tcase_add_test(c, audio);
     tcase_add_test(c, series);
-    tcase_add_loop_test(c, table, 0, 2);
+    tcase_add_loop_test(c, table, 0, 4);
     suite_add_tcase(s, c);
     return s;
 }

@@ -172,7 +172,8 @@ static size_t answers(const struct pw_sense *s, const struct rows *r, struct pw_
 START_TEST(saved_and_loaded)
 {
     static real before[1 << 16], after[1 << 16];
-    const char *settings = _i == 0 ? NULL : "{\"trees\": false}";
+    static const char *const list[] = {NULL, "{\"trees\": false}", "{\"rank\": 3, \"nodes\": 300}"};
+    const char *settings = list[_i];
     struct rows r = table_of(400, 3, fill_three);
     struct pw_arena *arena = pw_arena_new();
     struct pw_sense a = sense_open(&pw_sense_table, "classify", 3, 8, settings);
@@ -186,6 +187,35 @@ START_TEST(saved_and_loaded)
     pw_arena_free(arena);
     sense_close(&a);
     sense_close(&b);
+}
+END_TEST
+
+static int64_t numbers_of(const struct pw_sense *s)
+{
+    int64_t n = 0;
+    for (int i = 0; i < s->params->n; i++) n += s->params->list[i]->n;
+    return n;
+}
+
+/* Within a budget there are narrow tokens and few trees, which still learn; what was left out is known. */
+START_TEST(few_numbers)
+{
+    enum { BUDGET = 4000 };
+    struct rows r = table_of(2000, 3, fill_xor), train = r;
+    struct pw_sense whole = sense_open(&pw_sense_table, "classify", 2, 64, NULL),
+                    few = sense_open(&pw_sense_table, "classify", 2, 64, NULL);
+    struct pw_fit fit = {.arg = &train, .n_train = 1000, .n_valid = 200, .row = rows_row, .kind = "classify",
+                         .outputs = 2, .numbers = BUDGET, .seed = 3};
+    train.n = 1200;
+    sense_fit(&whole, &train, 200, NULL);
+    ck_assert_int_eq(few.ops->fit(&few, &fit), PWY_OK);
+    ck_assert_int_eq(few.ops->declare(&few), PWY_OK);
+    ck_assert(numbers_of(&few) <= BUDGET + numbers_of(&whole) / 10 && numbers_of(&whole) > 2 * BUDGET);
+    ck_assert(few.left_out > 0 && numbers_of(&few) + few.left_out > numbers_of(&whole) / 2);
+    ck_assert_double_gt(trees_accuracy(&few, &r, 1200), .95);
+    ck_assert_ptr_nonnull(pw_params_find(few.params, "task/t/x/widen"));
+    sense_close(&whole);
+    sense_close(&few);
 }
 END_TEST
 
@@ -347,7 +377,8 @@ static Suite *suite(void)
     tcase_add_loop_test(c, trees_learn_sine, 0, 2);
     tcase_add_test(c, trees_learn_three_classes);
     tcase_add_loop_test(c, same_on_two_threads, 0, 2);
-    tcase_add_loop_test(c, saved_and_loaded, 0, 2);
+    tcase_add_loop_test(c, saved_and_loaded, 0, 3);
+    tcase_add_test(c, few_numbers);
     tcase_add_test(c, wide_without_trees);
     tcase_add_test(c, many_columns_are_one_token);
     tcase_add_test(c, bad_rows);

@@ -109,6 +109,53 @@ static pwy_status build_tokenizer(pwy_model *m, int first)
     return status;
 }
 
+/* --- what a model of a task's own would have --- */
+
+static int64_t outputs_of(const struct pwy_task *t)
+{
+    return t->head->reads_out ? t->head->outputs(t) : 0;
+}
+
+/* What tasks share of a sense; the embedding of texts, which a model without any has not made yet. */
+static int64_t stem_size(const pwy_model *m, const char *sense)
+{
+    size_t len = strlen(sense);
+    int64_t n = 0;
+    if (strcmp(sense, "text") == 0) return m->shape.vocab * m->shape.d;
+    for (int i = 0; i < m->params->n; i++) {
+        const struct pw_param *p = m->params->list[i];
+        if (strncmp(p->name, sense, len) == 0 && p->name[len] == '.') n += p->n;
+    }
+    return n;
+}
+
+static bool has_sense(const struct pwy_task *t, int parts, const char *sense)
+{
+    for (int p = 0; p < parts; p++)
+        if (strcmp(t->parts[p].sense, sense) == 0) return true;
+    return false;
+}
+
+int64_t pw_model_common(const pwy_model *m, const struct pwy_task *t)
+{
+    int64_t experts = 2 * m->shape.topk < m->shape.experts ? 2 * m->shape.topk : m->shape.experts;
+    int64_t n = m->trunk_fixed + m->shape.layers * experts * m->expert_size;
+    for (int p = 0; p < t->n_parts; p++)
+        if (!has_sense(t, p, t->parts[p].sense)) n += stem_size(m, t->parts[p].sense);
+    return n;
+}
+
+/* And the sparse wide paths, whole. */
+static int64_t usual_size(const pwy_model *m, const struct pwy_task *t)
+{
+    int64_t n = pw_model_common(m, t);
+    for (int p = 0; p < t->n_parts; p++) {
+        const struct pw_sense_limit *limit = &pw_sense_find(t->parts[p].sense)->limit;
+        if (limit->setting != NULL) n += (limit->all + limit->beside) * outputs_of(t);
+    }
+    return n;
+}
+
 /* --- the senses' constants --- */
 
 struct fit_rows { struct pwy_task *task; int part; pwy_example *ex; struct pw_target target; };
@@ -137,19 +184,20 @@ static pwy_status fit_row(void *arg, int64_t i, const struct pw_value **value, s
     return PWY_OK;
 }
 
-static pwy_status fit_sense(pwy_model *m, struct pw_net *net, int part, struct pw_pool *pool, struct fit_rows *rows)
+static pwy_status fit_sense(pwy_model *m, struct pw_net *net, int part, int64_t numbers, struct pw_pool *pool,
+                            struct fit_rows *rows)
 {
     struct pw_sense *s = &net->sense[part];
     struct pwy_task *t = net->task;
     struct pw_fit fit = {.arg = rows, .n_train = t->source[PWY_TRAIN]->n, .row = fit_row, .kind = t->head->name,
                          .n_valid = t->source[PWY_VALID] == NULL ? 0 : t->source[PWY_VALID]->n,
-                         .outputs = net->outputs, .seed = (uint64_t)m->shape.seed, .pool = pool};
+                         .outputs = net->outputs, .numbers = numbers, .seed = (uint64_t)m->shape.seed, .pool = pool};
     rows->part = part;
     if (s->ops->fit == NULL) return PWY_OK;
     return s->ops->fit(s, &fit) == PWY_OK ? PWY_OK : pw_fail_task(t->name);
 }
 
-static pwy_status fit_net(pwy_model *m, struct pw_net *net, struct pw_pool *pool)
+static pwy_status fit_net(pwy_model *m, struct pw_net *net, int64_t numbers, struct pw_pool *pool)
 {
     struct fit_rows rows = {.task = net->task};
     pwy_status status = PWY_OK;
@@ -158,10 +206,17 @@ static pwy_status fit_net(pwy_model *m, struct pw_net *net, struct pw_pool *pool
     PW_NEED(rows.ex = pw_example_make());
     rows.target.labels = pw_calloc((size_t)net->outputs + 1, 1);
     if (rows.target.labels == NULL) status = PWY_E_NOMEM;
-    for (int p = 0; status == PWY_OK && p < net->n_parts; p++) status = fit_sense(m, net, p, pool, &rows);
+    for (int p = 0; status == PWY_OK && p < net->n_parts; p++) status = fit_sense(m, net, p, numbers, pool, &rows);
     free(rows.target.labels);
     pw_example_release(rows.ex);
     return status;
+}
+
+/* A part of an added task has about five hundredths of what a model of its own would have: the way needs four. */
+static int64_t part_numbers(const pwy_model *m, int task)
+{
+    const struct pwy_task *t = pw_registry_at(m->registry, task);
+    return usual_size(m, t) * 5 / 100 / t->n_parts;
 }
 
 /* On the context's threads: what is fitted does not depend on their number. */
@@ -171,7 +226,7 @@ static pwy_status fit_nets(pwy_model *m, int first)
     pwy_status status = PWY_OK;
     if (m->ctx->threads > 1) PW_TRY(pw_pool_new(m->ctx->threads, &pool));
     for (int i = first; status == PWY_OK && i < m->registry->n; i++)
-        if (!pw_streams(pw_net_at(m, i))) status = fit_net(m, pw_net_at(m, i), pool);
+        if (!pw_streams(pw_net_at(m, i))) status = fit_net(m, pw_net_at(m, i), first > 0 ? part_numbers(m, i) : 0, pool);
     pw_pool_free(pool);
     return status;
 }
@@ -217,43 +272,6 @@ static pwy_status build_into(pwy_model *m, const struct pw_node *options)
 
 /* --- more tasks for a model that is there --- */
 
-static int64_t outputs_of(const struct pwy_task *t)
-{
-    return t->head->reads_out ? t->head->outputs(t) : 0;
-}
-
-/* What tasks share of a sense; the embedding of texts, which a model without any has not made yet. */
-static int64_t stem_size(const pwy_model *m, const char *sense)
-{
-    size_t len = strlen(sense);
-    int64_t n = 0;
-    if (strcmp(sense, "text") == 0) return m->shape.vocab * m->shape.d;
-    for (int i = 0; i < m->params->n; i++) {
-        const struct pw_param *p = m->params->list[i];
-        if (strncmp(p->name, sense, len) == 0 && p->name[len] == '.') n += p->n;
-    }
-    return n;
-}
-
-static bool has_sense(const struct pwy_task *t, int parts, const char *sense)
-{
-    for (int p = 0; p < parts; p++)
-        if (strcmp(t->parts[p].sense, sense) == 0) return true;
-    return false;
-}
-
-int64_t pw_model_usual(const pwy_model *m, const struct pwy_task *t)
-{
-    int64_t experts = 2 * m->shape.topk < m->shape.experts ? 2 * m->shape.topk : m->shape.experts;
-    int64_t n = m->trunk_fixed + m->shape.layers * experts * m->expert_size;
-    for (int p = 0; p < t->n_parts; p++) {
-        const struct pw_sense_ops *ops = pw_sense_find(t->parts[p].sense);
-        if (!has_sense(t, p, ops->name)) n += stem_size(m, ops->name);
-        if (ops->limit.setting != NULL) n += (ops->limit.all + ops->limit.beside) * outputs_of(t);
-    }
-    return n;
-}
-
 /* Parts whose sparse wide path is whole unless it is cut down. */
 static int parts_to_cut(const struct pwy_task *t)
 {
@@ -279,7 +297,7 @@ static pwy_status cut_wide(const pwy_model *m, struct pwy_task *t)
 {
     int parts = parts_to_cut(t);
     for (int p = 0; p < t->n_parts; p++)
-        PW_TRY(cut_part(&t->parts[p], outputs_of(t), pw_model_usual(m, t) * 6 / 100 / (parts > 0 ? parts : 1)));
+        PW_TRY(cut_part(&t->parts[p], outputs_of(t), usual_size(m, t) * 6 / 100 / (parts > 0 ? parts : 1)));
     return PWY_OK;
 }
 

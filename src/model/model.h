@@ -62,9 +62,9 @@ pwy_status pw_model_build(pwy_registry *registry, const struct pw_node *options,
 /* Looks through the data of the tasks that were added to the registry from `first` on, and declares what they have of
    their own, senses included; a text among them makes the tokenizer where there is none. A pathway comes after it. */
 pwy_status pw_model_extend(pwy_model *m, int first);
-/* Numbers that a model of the task's own would have, about: the trunk with twice as many experts a layer as a token
-   meets, what its senses share, and their sparse wide paths whole. */
-int64_t pw_model_usual(const pwy_model *m, const struct pwy_task *t);
+/* Numbers that a model of the task's own would have: the trunk with twice as many experts a layer as a token meets,
+   and what its senses share. */
+int64_t pw_model_common(const pwy_model *m, const struct pwy_task *t);
 pwy_status pw_model_declare_text(pwy_model *m);                      /* the embedding of its tokenizer */
 /* The same from what a file brought: registry, tokenizer and params filled in. */
 pwy_status pw_model_assemble(pwy_model *m);

@@ -47,6 +47,7 @@ static pwy_status bytes_open(struct pw_sense *s, const struct pw_node *node)
     b->n_pairs = PAIRS;
     pwy_status status = pw_sense_options(node, "bytes", settings, b);
     s->wide_rows = WIDE_PAIR + b->n_pairs;
+    s->left_out = (PAIRS - b->n_pairs) * s->outputs;
     if (status != PWY_OK)
         bytes_close(s);
     return status;

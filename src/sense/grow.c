@@ -394,13 +394,15 @@ static void cut_back(struct pw_forest *f, int64_t n_trees, int64_t n_nodes)
     f->node.len = (size_t)n_nodes * 2 * sizeof(float);
 }
 
-/* Rounds until the validation loss has not fallen for `patience` rounds; then back to the best one. */
+/* Rounds until the validation loss has not fallen for `patience` rounds, or there are too many nodes; then back to the
+   best one. */
 static pwy_status grow_rounds(struct grower *g, struct pw_forest *out)
 {
     int64_t best_round = 0, trees = 0, nodes = 0;
     double best = valid_loss(g);
     for (int64_t round = 1; round <= g->how->rounds; round++) {
         PW_TRY(grow_round(g, round, out));
+        if (g->how->nodes > 0 && out->n_nodes > g->how->nodes) break;
         double loss = valid_loss(g);
         if (g->rows->n_valid > 0 && !(loss < best)) {
             if (round - best_round >= g->how->patience) break;

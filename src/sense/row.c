@@ -1,24 +1,29 @@
 /* Rows of a table: a token a column up to forty of them, else one token of everything. Wide: boosted trees, or where
    there are none the same inputs, sparse. Inputs, and rows of the sparse space: PW_COLUMN_INPUTS a numeric column,
-   then one a category. */
+   then one a category. Tokens are as wide as the trunk, or narrow and made wide by a product that all share: so little
+   is a table's own that a task with a small budget can have it. */
 #include "sense/columns.h"
 #include "sense/fitted.h"
 #include "sense/trees.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKENS = 40 };
+enum { TOKENS = 40, LEAST_RANK = 4, LEAST_NODES = 256 };
 
 struct row {
     bool trees;                                 /* setting, then whether there are any */
+    int64_t rank, nodes;                        /* settings: width of narrow tokens, 0: none; of the trees, 0: any */
     struct pw_columns columns;
     struct pw_trees forest;
     struct pw_param *w, *b;                     /* of n numbers (n PW_COLUMN_INPUTS, d), (n, d); one token: b (1, d) */
     struct pw_param *words;                     /* (categories, d) */
     struct pw_param *all;                       /* one token: (inputs, d) */
+    struct pw_param *widen;                     /* narrow tokens: (rank, d); w, b, words, all then have rank for d */
 };
 
-static const struct pw_option row_settings[] = {{"trees", PW_OPT_FLAG, offsetof(struct row, trees), 0, 0}, {0}};
+static const struct pw_option row_settings[] = {{"trees", PW_OPT_FLAG, offsetof(struct row, trees), 0, 0},
+                                                {"rank", PW_OPT_INT, offsetof(struct row, rank), 0, 8192},
+                                                {"nodes", PW_OPT_INT, offsetof(struct row, nodes), 0, 1 << 24}, {0}};
 
 static bool many_tokens(const struct row *r)
 {
@@ -28,6 +33,17 @@ static bool many_tokens(const struct row *r)
 static int64_t n_inputs(const struct row *r)
 {
     return (int64_t)r->columns.n_numeric * PW_COLUMN_INPUTS + r->columns.categories;
+}
+
+static int width_of(const struct row *r, int d)
+{
+    return r->rank > 0 ? (int)r->rank : d;
+}
+
+/* Rows of width d that the tokens are made from. */
+static int64_t n_sources(const struct row *r)
+{
+    return many_tokens(r) ? r->columns.n_numeric * (PW_COLUMN_INPUTS + 1) + r->columns.categories : n_inputs(r) + 1;
 }
 
 static void row_close(struct pw_sense *s)
@@ -119,7 +135,10 @@ static pwy_status fill_and_grow(struct pw_sense *s, const struct pw_fit *fit, st
     struct row *r = s->state;
     for (int64_t i = 0; i < m->cap; i++) PW_TRY(matrix_row(m, r, fit, i));
     matrix_close_up(m);
-    return pw_trees_fit(s, &m->rows, fit->seed, fit->pool, &r->forest);
+    struct pw_trees_bound bound = {.nodes = r->nodes, .tenth = fit->numbers > 0};
+    PW_TRY(pw_trees_fit(s, &m->rows, fit->seed, &bound, fit->pool, &r->forest));
+    if (bound.whole > r->forest.n_nodes) s->left_out += 2 * (bound.whole - r->forest.n_nodes);
+    return PWY_OK;
 }
 
 static pwy_status fit_trees(struct pw_sense *s, const struct pw_fit *fit, bool regress)
@@ -131,11 +150,29 @@ static pwy_status fit_trees(struct pw_sense *s, const struct pw_fit *fit, bool r
     return status;
 }
 
+/* Within its numbers, and a tenth of what whole tokens would have: a quarter for the tokens, the rest for the trees. */
+static void keep_within(struct pw_sense *s, int64_t numbers)
+{
+    struct row *r = s->state;
+    int64_t sources = n_sources(r), whole = sources * s->d;
+    if (numbers == 0) return;
+    numbers += whole / 10;
+    if (r->rank == 0 && whole > numbers / 4) {
+        int64_t rank = numbers / 4 / (sources + s->d);
+        r->rank = rank < LEAST_RANK ? LEAST_RANK : rank;
+    }
+    int64_t mine = r->rank > 0 ? (sources + s->d) * r->rank : whole;
+    if (r->rank > 0 && mine < whole) s->left_out = whole - mine;
+    mine += (int64_t)r->columns.n_numeric * (PW_COLUMN_EDGES + PW_COLUMN_CUTS);
+    if (r->nodes == 0) r->nodes = numbers - mine < 2 * LEAST_NODES ? LEAST_NODES : (numbers - mine) / 2;
+}
+
 static pwy_status row_fit(struct pw_sense *s, const struct pw_fit *fit)
 {
     struct row *r = s->state;
     bool regress = strcmp(fit->kind, "regress") == 0, classify = strcmp(fit->kind, "classify") == 0;
     PW_TRY(pw_columns_fit(s, fit, &r->columns));
+    keep_within(s, fit->numbers);
     r->trees = r->trees && r->columns.n <= PW_TREES_COLUMNS &&
                ((regress && fit->outputs == 1) || (classify && fit->outputs >= 2 && fit->outputs <= PW_TREES_OUTPUTS));
     if (r->trees) PW_TRY(fit_trees(s, fit, regress));
@@ -149,13 +186,17 @@ static pwy_status row_save(const struct pw_sense *s, struct pw_node *into)
 {
     const struct row *r = s->state;
     PW_TRY(pw_columns_save(&r->columns, into));
+    if (r->rank > 0) PW_TRY(pw_fitted_put(into, "rank", (double)r->rank));
     return r->trees ? pw_trees_save(&r->forest, into) : PWY_OK;
 }
 
 static pwy_status row_load(struct pw_sense *s, const struct pw_node *from)
 {
     struct row *r = s->state;
+    double rank = 0;
     PW_TRY(pw_columns_load(&r->columns, from));
+    if (pw_node_get(from, "rank") != NULL) PW_TRY(pw_fitted_get(from, "table", "rank", 1, 8192, &rank));
+    r->rank = (int64_t)rank;
     r->trees = pw_node_get(from, "trees") != NULL;
     if (r->trees) PW_TRY(pw_trees_load(&r->forest, from, r->columns.n, s->outputs));
     set_wide(s);
@@ -165,7 +206,7 @@ static pwy_status row_load(struct pw_sense *s, const struct pw_node *from)
 static pwy_status declare_tokens(struct pw_sense *s, struct row *r)
 {
     const double spread = 1 / sqrt((double)PW_COLUMN_INPUTS);
-    const int64_t numeric = r->columns.n_numeric, words = r->columns.categories, d = s->d;
+    const int64_t numeric = r->columns.n_numeric, words = r->columns.categories, d = width_of(r, s->d);
     if (numeric > 0) {
         PW_TRY(pw_param_declare(s->params, PW_MATRIX, PW_UNIFORM, spread, 2, PW_SHAPE(numeric * PW_COLUMN_INPUTS, d),
                                 &r->w,
@@ -182,11 +223,14 @@ static pwy_status row_declare(struct pw_sense *s)
     struct row *r = s->state;
     PW_TRY(pw_columns_declare(s, &r->columns));
     if (r->trees) PW_TRY(pw_trees_declare(s, &r->forest));
+    if (r->rank > 0)
+        PW_TRY(pw_param_declare(s->params, PW_MATRIX, PW_NORMAL, 1 / sqrt((double)r->rank), 2, PW_SHAPE(r->rank, s->d),
+                                &r->widen, "%s/widen", s->own));
     if (many_tokens(r)) return declare_tokens(s, r);
     PW_TRY(pw_param_declare(s->params, PW_TABLE, PW_NORMAL, 1 / sqrt((double)r->columns.n), 2,
-                            PW_SHAPE(n_inputs(r), s->d),
-                            &r->all, "%s/all", s->own));
-    return pw_param_declare(s->params, PW_VECTOR, PW_ZEROS, 0, 2, PW_SHAPE(1, s->d), &r->b, "%s/b", s->own);
+                            PW_SHAPE(n_inputs(r), width_of(r, s->d)), &r->all, "%s/all", s->own));
+    return pw_param_declare(s->params, PW_VECTOR, PW_ZEROS, 0, 2, PW_SHAPE(1, width_of(r, s->d)), &r->b, "%s/b",
+                            s->own);
 }
 
 /* --- one row --- */
@@ -261,7 +305,10 @@ static pwy_status row_encode(const struct pw_sense *s, const struct pw_value *va
 
 /* --- many rows --- */
 
-struct row_keep { real *in; int32_t *ids; struct pw_sparse sparse; };       /* (n, numeric inputs), (n, categories) */
+struct row_keep {
+    real *in; int32_t *ids; struct pw_sparse sparse;        /* (n, numeric inputs), (n, categories) */
+    real *narrow;                                           /* (n tokens, rank) */
+};
 
 static pwy_status gather_dense(const struct row *r, struct pw_arena *arena, int n, const struct pw_encoded *const *in,
                                struct row_keep *k)
@@ -343,21 +390,36 @@ static pwy_status forward_words(const struct row *r, struct pw_exec *x, int n, i
     return PWY_OK;
 }
 
+static pwy_status forward_tokens(const struct row *r, struct pw_exec *x, int n, const struct pw_encoded *const *in,
+                                 int d, real *rows, struct row_keep *k)
+{
+    if (!many_tokens(r)) {
+        PW_TRY(gather_sparse(x->arena, n, in, &k->sparse));
+        return forward_one(r, x, n, d, k, rows);
+    }
+    PW_TRY(gather_dense(r, x->arena, n, in, k));
+    if (r->columns.n_numeric > 0) PW_TRY(forward_numeric(r, x, n, d, k, rows));
+    return r->columns.n > r->columns.n_numeric ? forward_words(r, x, n, d, k, rows) : PWY_OK;
+}
+
+static int n_tokens(const struct row *r, int n)
+{
+    return many_tokens(r) ? n * r->columns.n : n;
+}
+
 static pwy_status row_forward(const struct pw_sense *s, struct pw_exec *x, int n, const struct pw_encoded *const *in,
                               real *rows, real *wide, void **keep)
 {
     const struct row *r = s->state;
     struct row_keep *k;
+    int tokens = n_tokens(r, n);
     (void)wide;
     PW_NEED(k = pw_arena_zero(x->arena, 1, sizeof *k));
     if (keep != NULL) *keep = k;
-    if (!many_tokens(r)) {
-        PW_TRY(gather_sparse(x->arena, n, in, &k->sparse));
-        return forward_one(r, x, n, s->d, k, rows);
-    }
-    PW_TRY(gather_dense(r, x->arena, n, in, k));
-    if (r->columns.n_numeric > 0) PW_TRY(forward_numeric(r, x, n, s->d, k, rows));
-    return r->columns.n > r->columns.n_numeric ? forward_words(r, x, n, s->d, k, rows) : PWY_OK;
+    if (r->rank == 0) return forward_tokens(r, x, n, in, s->d, rows, k);
+    PW_NEED(k->narrow = pw_arena_take(x->arena, (size_t)tokens * (size_t)r->rank + 1, sizeof(real)));
+    PW_TRY(forward_tokens(r, x, n, in, (int)r->rank, k->narrow, k));
+    return pw_dense(x, tokens, k->narrow, r->widen, NULL, rows);
 }
 
 static void bias_back(const struct row *r, struct pw_exec *x, int n, int d, int columns, const real *drows)
@@ -396,19 +458,30 @@ static pwy_status words_back(const struct row *r, struct pw_exec *x, int n, int 
     return pw_embed_back(x, n * words, k->ids, r->words, flat);
 }
 
+static pwy_status tokens_back(const struct row *r, struct pw_exec *x, int n, int d, const struct row_keep *k,
+                              const real *drows)
+{
+    if (!many_tokens(r)) {
+        bias_back(r, x, n, d, 1, drows);
+        return pw_bag_back(x, &k->sparse, r->all, drows);
+    }
+    if (r->columns.n_numeric > 0) PW_TRY(numeric_back(r, x, n, d, k, drows));
+    return r->columns.n > r->columns.n_numeric ? words_back(r, x, n, d, k, drows) : PWY_OK;
+}
+
 static pwy_status row_backward(const struct pw_sense *s, struct pw_exec *x, int n, const struct pw_encoded *const *in,
                                void *keep, const real *drows, const real *dwide)
 {
     const struct row *r = s->state;
     const struct row_keep *k = keep;
+    int tokens = n_tokens(r, n);
+    real *dnarrow;
     (void)in;
     (void)dwide;
-    if (!many_tokens(r)) {
-        bias_back(r, x, n, s->d, 1, drows);
-        return pw_bag_back(x, &k->sparse, r->all, drows);
-    }
-    if (r->columns.n_numeric > 0) PW_TRY(numeric_back(r, x, n, s->d, k, drows));
-    return r->columns.n > r->columns.n_numeric ? words_back(r, x, n, s->d, k, drows) : PWY_OK;
+    if (r->rank == 0) return tokens_back(r, x, n, s->d, k, drows);
+    PW_NEED(dnarrow = pw_arena_zero(x->arena, (size_t)tokens * (size_t)r->rank + 1, sizeof(real)));
+    PW_TRY(pw_dense_back(x, tokens, k->narrow, r->widen, NULL, drows, dnarrow));
+    return tokens_back(r, x, n, (int)r->rank, k, dnarrow);
 }
 
 const struct pw_sense_ops pw_sense_table = {

@@ -33,6 +33,7 @@ struct pw_fit {
     pwy_status (*row)(void *arg, int64_t i, const struct pw_value **value, struct pw_goal *goal);
     const char *kind;                       /* the task's: "classify", "regress", ... */
     int outputs;                            /* of the task's head */
+    int64_t numbers;                        /* about as many of its own as the sense should have at most; 0: no bound */
     uint64_t seed;
     struct pw_pool *pool;                   /* may be NULL */
 };
@@ -48,6 +49,7 @@ struct pw_sense {
     int64_t wide_rows;                      /* size of the sparse feature space, 0: none. Set by open, fit or load */
     int wide_dense;   /* width of dense wide features that come out of forward, with a gradient; 0: none */
     bool wide_logits;                       /* encode gives wide_logits */
+    int64_t left_out;                       /* numbers that it would have of its own if nothing were cut down */
     void *state;                            /* the sense's own */
 };
 

@@ -40,6 +40,7 @@ static pwy_status text_open(struct pw_sense *s, const struct pw_node *node)
     }
     s->state = t;
     s->wide_rows = t->grams ? t->features : 0;
+    s->left_out = t->grams ? (PW_GRAM_ROWS - t->features) * s->outputs : 0;
     return PWY_OK;
 }
 

@@ -37,23 +37,24 @@ static void bound_work(const struct pw_tree_rows *rows, struct pw_forest_how *ho
     while (how->depth > 3 && (double)(1 << (how->depth - 1)) * rows->cols * 254 > histogram_cells) how->depth--;
 }
 
-static struct pw_forest_how plan(const struct pw_tree_rows *rows, int depth, double rate, uint64_t seed)
+static struct pw_forest_how plan(const struct pw_tree_rows *rows, int depth, double rate, int64_t nodes, uint64_t seed)
 {
     struct pw_forest_how how = {.depth = depth, .rate = rate, .columns = rows->n >= 12000 ? .6 : .8, .rounds = ROUNDS,
-                                .patience = PATIENCE, .seed = seed};
+                                .patience = PATIENCE, .nodes = nodes, .seed = seed};
     if (rows->n_valid == 0) how.rounds = FIXED_ROUNDS;
     bound_work(rows, &how);
     return how;
 }
 
-/* Grows one forest a setting and keeps the one of the lowest validation loss. */
-static pwy_status search(const struct pw_tree_rows *rows, const double *base, uint64_t seed, struct pw_pool *pool,
-                         struct pw_forest_how *best_how, struct pw_forest *best)
+/* Grows one forest a setting and keeps the one of the lowest validation loss. Few nodes go further in shallow trees or
+   at a higher rate. */
+static pwy_status search(const struct pw_tree_rows *rows, const double *base, uint64_t seed, int64_t nodes,
+                         struct pw_pool *pool, struct pw_forest_how *best_how, struct pw_forest *best)
 {
-    static const struct { int depth; double rate; } tried[] = {{4, .1}, {6, .05}, {8, .05}};
-    int n = rows->n_valid > 0 ? 3 : 1;
+    static const struct { int depth; double rate; } tried[] = {{4, .1}, {6, .05}, {8, .05}, {3, .1}, {4, .3}, {6, .2}};
+    int n = rows->n_valid == 0 ? 1 : nodes > 0 ? 6 : 3;
     for (int i = 0; i < n; i++) {
-        struct pw_forest_how how = plan(rows, tried[i].depth, tried[i].rate, seed);
+        struct pw_forest_how how = plan(rows, tried[i].depth, tried[i].rate, nodes, seed);
         struct pw_forest forest;
         PW_TRY(pw_forest_grow(rows, &how, base, pool, &forest));
         bool better = i == 0 || forest.loss < best->loss;
@@ -99,27 +100,49 @@ static pwy_status keep_forests(struct pw_sense *s, struct pw_trees *t, const str
     return PWY_OK;
 }
 
-static pwy_status grow_all(const struct pw_tree_rows *rows, const double *base, uint64_t seed, struct pw_pool *pool,
-                           struct pw_forest *forest, int n)
+/* The first forest says how many nodes all would have; where that is too many it is grown again within the bound. */
+static pwy_status grow_first(const struct pw_tree_rows *rows, const double *base, uint64_t seed,
+                             struct pw_trees_bound *bound, struct pw_pool *pool, int n, struct pw_forest_how *how,
+                             struct pw_forest *first)
+{
+    PW_TRY(search(rows, base, seed, 0, pool, how, first));
+    bound->whole = first->n_nodes * n;
+    if (bound->nodes == 0 || bound->whole <= bound->nodes) return PWY_OK;
+    if (bound->tenth) bound->nodes += bound->whole / 10;
+    if (first->n_nodes <= bound->nodes) return PWY_OK;
+    pw_forest_free(first);
+    return search(rows, base, seed, bound->nodes, pool, how, first);
+}
+
+/* As many forests as asked for, or as there are nodes for. */
+static pwy_status grow_all(const struct pw_tree_rows *rows, const double *base, uint64_t seed,
+                           struct pw_trees_bound *bound, struct pw_pool *pool, struct pw_forest *forest, int *n)
 {
     struct pw_forest_how how;
-    PW_TRY(search(rows, base, seed, pool, &how, &forest[0]));
-    for (int i = 1; i < n; i++) {
+    int64_t left;
+    PW_TRY(grow_first(rows, base, seed, bound, pool, *n, &how, &forest[0]));
+    left = bound->nodes - forest[0].n_nodes;
+    for (int i = 1; i < *n; i++, left -= forest[i - 1].n_nodes) {
+        if (bound->nodes > 0 && left < forest[0].n_nodes) {
+            *n = i;
+            break;
+        }
+        how.nodes = bound->nodes > 0 ? left : 0;
         how.seed = seed + (uint64_t)i;
         PW_TRY(pw_forest_grow(rows, &how, base, pool, &forest[i]));
     }
     return PWY_OK;
 }
 
-pwy_status pw_trees_fit(struct pw_sense *s, const struct pw_tree_rows *rows, uint64_t seed, struct pw_pool *pool,
-                        struct pw_trees *out)
+pwy_status pw_trees_fit(struct pw_sense *s, const struct pw_tree_rows *rows, uint64_t seed,
+                        struct pw_trees_bound *bound, struct pw_pool *pool, struct pw_trees *out)
 {
     struct pw_trees t = {.outputs = rows->outputs, .groups = groups_of(rows->outputs), .cols = rows->cols};
     struct pw_forest forest[SEEDS_SMALL] = {0};
     double base[PW_TREES_OUTPUTS];
     int n = (double)rows->n * rows->cols < small_table ? SEEDS_SMALL : SEEDS;
     start_at(rows, base);
-    pwy_status status = rows->n > 0 ? grow_all(rows, base, seed, pool, forest, n) : PWY_OK;
+    pwy_status status = rows->n > 0 ? grow_all(rows, base, seed, bound, pool, forest, &n) : PWY_OK;
     if (status == PWY_OK) status = keep_forests(s, &t, forest, n, base);
     for (int i = 0; i < SEEDS_SMALL; i++) pw_forest_free(&forest[i]);
     if (status == PWY_OK) *out = t;

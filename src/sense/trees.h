@@ -23,8 +23,12 @@ struct pw_trees {
 
 /* Chooses depth and rate by the validation rows, then averages forests of several seeds; declares the constants under
    s->own. The same bytes whatever the pool. A forest of no trees is what comes out when nothing can be learned. */
-pwy_status pw_trees_fit(struct pw_sense *s, const struct pw_tree_rows *rows, uint64_t seed, struct pw_pool *pool,
-                        struct pw_trees *out);
+struct pw_trees_bound {
+    int64_t nodes; bool tenth;                  /* of all of them at most, 0: any; and a tenth of what is whole */
+    int64_t whole;                              /* out: what they would have without a bound, about */
+};
+pwy_status pw_trees_fit(struct pw_sense *s, const struct pw_tree_rows *rows, uint64_t seed,
+                        struct pw_trees_bound *bound, struct pw_pool *pool, struct pw_trees *out);
 pwy_status pw_trees_save(const struct pw_trees *t, struct pw_node *into);
 pwy_status pw_trees_load(struct pw_trees *t, const struct pw_node *from, int cols, int outputs);
 pwy_status pw_trees_declare(struct pw_sense *s, struct pw_trees *t);
@@ -33,7 +37,8 @@ void pw_trees_answer(const struct pw_trees *t, const uint8_t *bin, real *logits)
 
 /* grow.c: one boosted forest. Nodes in preorder, two numbers each: (0, value) of a leaf, else (column * 256 + bin +
    1, nodes from here to the right child); a row goes left when its bin is at most that. */
-struct pw_forest_how { int depth; double rate, columns; int64_t rounds, patience; uint64_t seed; };
+/* nodes: no more than so many, 0: as many as it takes */
+struct pw_forest_how { int depth; double rate, columns; int64_t rounds, patience, nodes; uint64_t seed; };
 struct pw_forest {
     struct pw_buf node, root;                   /* floats */
     int64_t n_trees, n_nodes;

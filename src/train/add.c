@@ -179,14 +179,12 @@ static int64_t which_numbers(const struct adding *a)
     return n;
 }
 
-/* A tenth of what a model of its own would have. Where the usual size has no wide path, what the task has of its own is
-   that of both. */
+/* A tenth of what a model of its own would have, whose senses are whole. */
 static int64_t usual_budget(const struct adding *a, const struct source *s)
 {
-    int64_t n = pw_model_usual(a->m, a->net->task) + which_numbers(a);
-    for (int p = 0; p < a->net->n_parts; p++)
-        if (a->net->sense[p].ops->limit.setting != NULL) return n / 10 - which_numbers(a);
-    return (n + own_numbers(a, s)) / 10 - which_numbers(a);
+    int64_t which = which_numbers(a), n = pw_model_common(a->m, a->net->task) + own_numbers(a, s) + which;
+    for (int p = 0; p < a->net->n_parts; p++) n += a->net->sense[p].left_out;
+    return n / 10 - which;
 }
 
 struct growth { int adapter, clones; };
