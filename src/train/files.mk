@@ -22,3 +22,5 @@ bench_optimizer_LDADD = libpathways-internal.la
 pathways_sources += src/train/learn.c
 check_PROGRAMS += tests/test_learn
 tests_test_learn_SOURCES = tests/test_learn.c tests/train_rig.h tests/model_rig.h
+check_PROGRAMS += tests/test_extract
+tests_test_extract_SOURCES = tests/test_extract.c tests/train_rig.h tests/model_rig.h
