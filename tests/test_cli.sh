@@ -299,10 +299,13 @@ RECIPE
     run 0 "eval of what was added" eval grown.pathways more.yaml --json
     lines "eval of what was added" 1 out
     run 0 "add -o" add sealed.pathways more.yaml --steps 20 --threads 2 -o other.pathways --quiet
+    cat grown.pathways* > before; cp sealed.pathways still
     run 1 "add of what is there" add grown.pathways more.yaml --steps 20
     says "add of what is there" "goods"
     run 1 "add within too little" add sealed.pathways more.yaml --steps 2 --parameters 5
     says "add within too little" "budget of 5 parameters is too small"
+    check "add that fails: nothing is lost or left" sh -c "cat grown.pathways* | cmp - before && cmp sealed.pathways still \
+        && [ ! -e sealed.pathways.delta1 ]"
     run 1 "add to nothing" add none.pathways more.yaml
     run 0 "extract" extract grown.pathways --task size -o size.pathways
     answers size.pathways size > is
@@ -322,6 +325,18 @@ RECIPE
     check "merge: the same answers" cmp was is
     run 1 "merge of what both have" merge sealed.pathways size.pathways -o no.pathways
     says "merge of what both have" "both models have a task 'size'"
+    run 0 "train what is to be a stranger" train more.yaml -o strange.pathways --steps 2 --seed 5 --quiet
+    run 0 "seal a stranger" seal strange.pathways
+    run 1 "merge of other ancestry" merge sealed.pathways strange.pathways -o no.pathways
+    says "merge of other ancestry" "only models that grew from one sealed model"
+    check "merge that fails: no file, and the others as they were" sh -c "[ ! -e no.pathways ] && cmp sealed.pathways still"
+    run 0 "train one task of several" train recipe.yaml -o half.pathways --tasks size --steps 2 --quiet
+    cp half.pathways still
+    run 1 "seal what was not trained" seal half.pathways
+    says "seal what was not trained" "has not been trained"
+    check "seal that fails: the model is as it was" cmp half.pathways still
+    run 0 "seal what was trained" seal half.pathways --task size
+    rm -f still before strange.pathways half.pathways
 }
 
 test_upcycle() {

@@ -1,4 +1,7 @@
 /* Tasks that are sealed, and tasks added behind them: what was answered before is answered after, to the bit. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "base/example_bytes.h"
 #include "model/model.h"
 #include "train/train.h"
@@ -478,6 +481,71 @@ START_TEST(a_changed_number_is_found)
 }
 END_TEST
 
+/* --- a changed byte in a file --- */
+
+struct named { char file[160], part[128]; int n; };
+
+static void tell(const char *file, const char *part, const char *why, void *user)
+{
+    struct named *found = user;
+    (void)why;
+    snprintf(found->file, sizeof found->file, "%s", file);
+    snprintf(found->part, sizeof found->part, "%s", part);
+    found->n++;
+}
+
+static void write_file(const char *path, struct bytes b)
+{
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq((int64_t)fwrite(b.data, 1, (size_t)b.len, f), b.len);
+    fclose(f);
+}
+
+/* Where the numbers of a tensor, of experts those of one that "words" reads in layer 1, lie in a file. */
+static char *numbers_in(struct bytes file, const pwy_model *m, const char *tensor)
+{
+    const struct pw_param *p = pw_params_find(m->params, tensor);
+    struct pw_net *net;
+    ck_assert_msg(p != NULL, "no tensor %s", tensor);
+    OK(pw_model_net(m, "words", &net));
+    const real *w = p->slice != NULL ? p->slice[net->way->layer[1].expert[0]].w : p->w;
+    return memmem(file.data, (size_t)file.len, w, (size_t)pw_param_group_size(p) * sizeof(real));
+}
+
+/* Verifying names the tensor, and checking the task whose closure has it. */
+START_TEST(a_changed_byte_is_named)
+{
+    static const struct { const char *tensor, *task; } changed[] = {
+        {"task/words/head.w", "words"}, {"trunk.0.qkv", "shape"}, {"trunk.1.experts.w2", "words"}, {"image.patch.w", "shape"}};
+    char path[128];
+    strcpy(path, in_folder("one.pathways"));
+    struct bytes file = rig_bytes(sealed);
+    for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
+        struct named found = {.n = 0};
+        pwy_model *m;
+        char *at = numbers_in(file, sealed, changed[i].tensor);
+        ck_assert_msg(at != NULL, "%s is not in the file", changed[i].tensor);
+        at[6] ^= 1;
+        write_file(path, file);
+        FAILS(pwy_model_verify(NULL, path, tell, &found), PWY_E_FORMAT);
+        SAYS(changed[i].tensor);
+        ck_assert_int_eq(found.n, 1);
+        ck_assert_str_eq(found.part, changed[i].tensor);
+        ck_assert_str_eq(found.file, path);
+        OK(pwy_model_open(NULL, path, &m));
+        FAILS(pwy_model_check(m, changed[i].task), PWY_E_FORMAT);
+        SAYS(changed[i].task);
+        if (i == 0) OK(pwy_model_check(m, "shape"));
+        pwy_model_free(m);
+        at[6] ^= 1;
+    }
+    write_file(path, file);
+    OK(pwy_model_verify(NULL, path, NULL, NULL));
+    free(file.data);
+}
+END_TEST
+
 /* A task whose weights are as they were, but whose answers are not what was kept. */
 START_TEST(golden_answers_are_compared)
 {
@@ -545,6 +613,7 @@ static Suite *suite(void)
     tcase_add_test(t, golden_answers_are_compared);
     tcase_add_test(t, examples_as_bytes);
     tcase_add_test(t, a_changed_number_is_found);
+    tcase_add_test(t, a_changed_byte_is_named);
     suite_add_tcase(s, t);
     return s;
 }
