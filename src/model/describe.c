@@ -1,5 +1,7 @@
 /* What `pathways inspect --json` says: one JSON object a line. */
+#include "base/digest.h"
 #include "model/model.h"
+#include "task/store.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +59,15 @@ static pwy_status put_parts(struct pw_node *line, const struct pwy_task *t)
     return PWY_OK;
 }
 
+static pwy_status put_seal(struct pw_node *line, const struct pwy_task *t)
+{
+    char digest[PW_DIGEST_HEX];
+    PW_TRY(pw_node_put_text(line, "state", pw_state_name((int)pw_task_state(t))));
+    if (!t->sealed || t->digest == NULL) return PWY_OK;
+    pw_digest_hex(t->digest, digest);
+    return pw_node_put_text(line, "digest", digest);
+}
+
 static pwy_status task_fields(const struct pw_net *net, struct pw_node *line)
 {
     const struct pwy_task *t = net->task;
@@ -65,6 +76,7 @@ static pwy_status task_fields(const struct pw_net *net, struct pw_node *line)
     PW_TRY(pw_node_put_text(line, "answers", t->head->name));
     PW_TRY(pw_node_put_text(line, "metric", t->metric != NULL ? t->metric : t->head->metric));
     PW_TRY(put_parts(line, t));
+    PW_TRY(put_seal(line, t));
     PW_TRY(pw_node_put_number(line, "outputs", net->outputs));
     PW_TRY(pw_node_put_number(line, "rows", (double)t->n_train));
     PW_TRY(pw_node_put_number(line, "parameters", (double)net->own_fixed));
