@@ -88,6 +88,7 @@ typedef struct NAME { } NAME;
 %long_call(pwy_trainer_run)
 %long_call(pwy_trainer_step)
 %long_call(pwy_trainer_learn)
+%long_call(pwy_trainer_learn)
 %long_call(pwy_trainer_model)
 %long_call(pwy_trainer_save)
 %long_call(pwy_trainer_open)

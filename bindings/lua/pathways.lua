@@ -8,14 +8,16 @@
 --     model:save("one.pathways")
 --     print(assert(model:predict("spam", {message = "You won a prize"})).label)
 --
--- What asks (open, predict, predict_batch, which, evaluate) returns nil and the error where it fails; all else raises it.
--- An error is a table of message, status, file, line and task, and prints as its message.
+-- What asks (open, predict, predict_batch, which, evaluate) returns nil and the error where it fails; all else raises
+-- it. An error is a table of message, status, file, line and task, and prints as its message.
 
 local core = require "pathways_core"
 
 local pathways = {version = core.version(), features = core.features(), status = {}}
-local Registry, Task, Model, Addition, Tokenizer, Router, Continual = {}, {}, {}, {}, {}, {}, {}
-for _, class in ipairs{Registry, Task, Model, Addition, Tokenizer, Router, Continual} do class.__index = class end
+local Registry, Task, Model, Addition, Learner, Tokenizer, Router, Continual = {}, {}, {}, {}, {}, {}, {}, {}
+for _, class in ipairs{Registry, Task, Model, Addition, Learner, Tokenizer, Router, Continual} do
+    class.__index = class
+end
 
 for _, name in ipairs{"ARGUMENT", "STATE", "NOT_FOUND", "EXISTS", "IO", "FORMAT", "DATA", "UNSUPPORTED", "NOMEM",
                       "CANCELLED", "LIMIT", "CALLBACK"} do
@@ -380,8 +382,8 @@ function Model:save(path)
     return self
 end
 
---- Saves to the file that it was opened from, before tasks were added: only what is new is written, beside that file, as
---- a whole or not at all. A model that has no part in the file is saved as a whole. Returns the model.
+--- Saves to the file that it was opened from, before tasks were added or sealed: only what is new is written, beside
+--- that file, as a whole or not at all. A model that has no part in the file is saved as a whole. Returns the model.
 function Model:save_added(path)
     core.model_save_added(self.handle, path)
     return self
@@ -407,8 +409,8 @@ function Model:add(spec)
     return setmetatable({model = self, tasks = tasks, name = spec[1], how = next(how) and how}, Addition)
 end
 
---- Learns the task: how, as of Model:fit; seal = false leaves it unsealed. Returns a new model, which shares all that is
---- there. A run that is stopped adds what it had become.
+--- Learns the task: how, as of Model:fit; seal = false leaves it unsealed. Returns a new model, which shares all that
+--- is there. A run that is stopped adds what it had become.
 function Addition:fit(how)
     local settings = without(how, "progress", "seal")
     settings.add = self.how or nil
@@ -517,6 +519,26 @@ local function answer_of(result)
     return answer
 end
 
+--- Learning by doing, one example at a time, in bounded time and memory; the model stays as it is. settings: learn_lr
+--- (a tenth of lr), seed and the other words of fit. Tasks that are sealed stay as they are, and cannot learn.
+function Model:learner(settings)
+    return setmetatable({model = self, trainer = core.trainer_new(self.handle, options(settings))}, Learner)
+end
+
+--- One step on one example: parts, as of Model:predict, and the answer. Returns the learner.
+function Learner:learn(name, parts, answer)
+    local task = find_task(self.model, name)
+    local example = example_of(self.model, task, parts)
+    set_target[task.kind](example, answer)
+    core.trainer_learn(self.trainer, name, example)
+    return self
+end
+
+--- Examples learned so far.
+function Learner:learned() return core.trainer_learned(self.trainer) end
+--- A new model, which has what was learned.
+function Learner:grown() return derived(self.model, core.trainer_model(self.trainer)) end
+
 --- The senses whose values are like this one.
 local function senses_like(value)
     if type(value) ~= "table" then return type(value) == "string" and {text = 1, bytes = 2} or {text = 1} end
@@ -609,8 +631,8 @@ end
 
 --- predict(task, parts): the answer; nil and the error. task nil: the one that which ranks first.
 Model.predict = asking(predict)
---- which(parts): which task an example belongs to: task (nil: unknown), known, ranking (task, confidence, distance, limit;
---- best first), json; nil and the error.
+--- which(parts): which task an example belongs to: task (nil: unknown), known, ranking (task, confidence, distance,
+--- limit; best first), json; nil and the error.
 Model.which = asking(which)
 --- predict_batch(task, {parts, ...}): the answers, each the same to the bit as alone; nil and the error.
 Model.predict_batch = asking(predict_batch)
@@ -654,8 +676,8 @@ end
 --- How many (token, slot) pairs each expert has had.
 function Router:load() return core.router_load(self.handle, self.experts) end
 
---- Tasks learned one after the other, and their scores. A task is named, or numbered from 0 in the order in which it was
---- learned. {parse = text}: back from what json gave.
+--- Tasks learned one after the other, and their scores. A task is named, or numbered from 0 in the order in which it
+--- was learned. {parse = text}: back from what json gave.
 function pathways.continual(how)
     local handle = how and how.parse and core.continual_parse(how.parse) or core.continual_new()
     return setmetatable({handle = handle}, Continual)

@@ -158,6 +158,18 @@ test("selected", function()
     equal(names(pathways.registry{open = folder .. "/tasks.pathways"}:select()), "noise income")
 end)
 
+test("learning by doing", function()
+    local tasks = pathways.registry()
+    tasks:add{"spam", parts = {message = "text"}, train = folder .. "/mail.tsv", target = "class"}
+    local made = pathways.model(tasks, rig.small):fit{steps = 20, seed = 1}
+    local old, learner = assert(made:predict("spam", "zebra quagga")).scores.spam, made:learner{learn_lr = .01}
+    for _ = 1, 20 do learner:learn("spam", {message = "zebra quagga"}, "spam") end
+    equal(learner:learned(), 20)
+    assert(assert(learner:grown():predict("spam", "zebra quagga")).scores.spam > old)
+    equal(assert(made:predict("spam", "zebra quagga")).scores.spam, old)
+    raises(nil, "eggs", learner.learn, learner, "spam", "x", "eggs")
+end)
+
 test("continual learning", function()
     local scores = pathways.continual()
     equal(scores:add("a"), 0)

@@ -11,7 +11,7 @@
 """
 from ._errors import (ArgumentError, Cancelled, DataError, Error, FormatError, MemoryShortError, MissingFileError,
                       NotFoundError, ReadError)
-from ._model import Addition, Answer, Model, Ranked, Score, Which, open, pack, train, verify
+from ._model import Addition, Answer, Learner, Model, Ranked, Score, Which, open, pack, train, verify
 from ._pathways import features as _features, version as _version
 from ._registry import Registry, Task
 from ._run import Report, Run
@@ -21,6 +21,6 @@ __version__ = _version()
 features = _features().split()
 
 __all__ = ["Addition", "Answer", "ArgumentError", "Cancelled", "Continual", "DataError", "Error", "FormatError",
-           "MemoryShortError", "MissingFileError", "Model", "NotFoundError", "Ranked", "ReadError", "Registry",
-           "Report", "Router", "Run", "Score", "Task", "Tokenizer", "Which", "features", "open", "pack", "train",
-           "verify"]
+           "Learner", "MemoryShortError", "MissingFileError", "Model", "NotFoundError", "Ranked", "ReadError",
+           "Registry", "Report", "Router", "Run", "Score", "Task", "Tokenizer", "Which", "features", "open", "pack",
+           "train", "verify"]

@@ -190,6 +190,10 @@ _SET_TARGET = {
 }
 
 
+def set_target(example, kind, answer):
+    _SET_TARGET[kind](example, answer)
+
+
 # --- rows ---
 
 class Rows:
@@ -227,7 +231,7 @@ class Rows:
         values, answer = self._pair(row)
         self.set_parts(example, values)
         if answer is not None:
-            _SET_TARGET[self.kind](example, answer)
+            set_target(example, self.kind, answer)
 
     def collect(self, rows):
         """A source that holds copies. A bad row stays in its place, empty: it is counted when it is met."""

@@ -5,7 +5,7 @@ import threading
 from dataclasses import dataclass
 
 from . import _pathways as c
-from ._data import Rows, context, is_file, options, set_any, split_of
+from ._data import Rows, context, is_file, options, set_any, set_target, split_of
 from ._errors import ArgumentError
 from ._registry import Registry, Task
 from ._run import Run, finish_shown, is_statement
@@ -134,6 +134,30 @@ class Addition:
         return grown.seal(self._task.name) if seal else grown
 
 
+class Learner:
+    """Learning by doing: one example at a time, in bounded time and memory. Model.learner makes one; the model that it
+    came from stays as it is."""
+
+    def __init__(self, model, trainer):
+        self._model, self._trainer = model, trainer
+
+    learned = property(lambda self: c.trainer_learned(self._trainer), doc="Examples learned so far.")
+
+    def learn(self, task, /, *alone, target, **parts):
+        """One step on one example, its parts as of Model.predict: learn("spam", message="You won", target="spam")."""
+        if len(alone) > 1 or (alone and parts):
+            raise TypeError("one part without a name, or parts by name")
+        of = self._model._task(task)
+        example = self._model._example(of, alone[0] if alone else parts)
+        set_target(example, of.kind, target)
+        c.trainer_learn(self._trainer, task, example)
+
+    @property
+    def model(self):
+        """A new model, which has what was learned."""
+        return self._model._new(c.trainer_model(self._trainer))
+
+
 class Model:
     """One model for all tasks of a registry: Model(tasks) is sized by their rows; d=, layers=, heads=, experts=, topk=,
     hidden=, shared=, vocab=, parallel=, seed= say otherwise. Any number of threads may ask one."""
@@ -185,14 +209,19 @@ class Model:
             finish_shown(run, progress)
         return run
 
+    def learner(self, **settings):
+        """Learns by doing, one example at a time: learn_lr= (a tenth of lr=), seed= and the other words of fit. Tasks
+        that are sealed stay as they are, and cannot learn."""
+        return Learner(self, c.trainer_new(self._c, options(settings)))
+
     def save(self, path):
         """Writes the model: beside an old one first, so a crash leaves that whole."""
         c.model_save(self._c, os.fspath(path))
         return self
 
     def save_added(self, path):
-        """Saves to the file that it was opened from, before tasks were added: only what is new is written, beside that
-        file, as a whole or not at all. A model that has no part in the file is saved as a whole."""
+        """Saves to the file that it was opened from, before tasks were added or sealed: only what is new is written,
+        beside that file, as a whole or not at all. A model that has no part in the file is saved as a whole."""
         c.model_save_added(self._c, os.fspath(path))
         return self
 

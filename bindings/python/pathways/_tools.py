@@ -88,8 +88,8 @@ class Router:
 
 
 class Continual:
-    """Tasks learned one after the other: the score of each after each, and what the field reads off it. A task is named,
-    or numbered from 0 in the order in which it was learned."""
+    """Tasks learned one after the other: the score of each after each, and what the field reads off it. A task is
+    named, or numbered from 0 in the order in which it was learned."""
 
     def __init__(self, handle=None):
         self._c = c.continual_new() if handle is None else handle

@@ -171,6 +171,25 @@ class Sealed(Case):
         self.assertEqual((list(tasks), "noise" in tasks, "fault" in tasks), (["noise", "income"], True, False))
 
 
+class Learning(Case):
+    def test_by_doing(self):
+        model = pw.Model(self.mail(), **SMALL)
+        model.fit(steps=20, seed=1, progress=False)
+        model.save(self.folder / "some.pathways")
+        model = pw.open(self.folder / "some.pathways")
+        before, learner = model.predict("spam", "zebra zebra quagga").scores["spam"], model.learner(learn_lr=.01)
+        for _ in range(20):
+            learner.learn("spam", message="zebra zebra quagga", target="spam")
+        learner.learn("spam", "lunch at home", target="ham")
+        self.assertEqual(learner.learned, 21)
+        self.assertGreater(learner.model.predict("spam", "zebra zebra quagga").scores["spam"], before)
+        self.assertEqual(model.predict("spam", "zebra zebra quagga").scores["spam"], before)
+        with self.assertRaisesRegex(pw.Error, "eggs"):
+            learner.learn("spam", "x", target="eggs")
+        with self.assertRaisesRegex(pw.Error, "sealed"):
+            learner.model.seal().learner().learn("spam", "x", target="spam")
+
+
 class Continual(unittest.TestCase):
     def test_figures(self):
         scores = pw.Continual()
