@@ -98,12 +98,12 @@ static const char *keep_key(struct pw_map *map, const char *key, size_t len)
 
 int64_t pw_map_add(struct pw_map *map, const char *key, size_t len)
 {
-    int64_t found = pw_map_find(map, key, len);
+    uint64_t hash = pw_hash(key, len);
+    int64_t found = map->n_slots == 0 ? -1 : map->slot[probe(map, key, len, hash)] - 1;
     if (found >= 0)
         return found;
     if (reserve(map) != PWY_OK)
         return -1;
-    uint64_t hash = pw_hash(key, len);
     const char *copy = keep_key(map, key, len);
     if (copy == NULL)
         return -1;

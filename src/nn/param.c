@@ -128,8 +128,11 @@ static pwy_status make_room(struct pw_params *set)
 static pwy_status append(struct pw_params *set, struct pw_param *p)
 {
     pwy_status status = make_room(set);
-    if (status == PWY_OK && pw_map_add(set->names, p->name, strlen(p->name)) < 0)
+    int64_t at = status == PWY_OK ? pw_map_add(set->names, p->name, strlen(p->name)) : -1;
+    if (status == PWY_OK && at < 0)
         status = PWY_E_NOMEM;
+    if (status == PWY_OK && at < set->n)
+        status = pw_fail(PWY_E_FORMAT, "tensor '%s' is there twice", p->name);
     if (status == PWY_OK)
         set->list[set->n++] = p;
     else
@@ -141,8 +144,6 @@ static pwy_status bring(struct pw_params *set, const char *name, int rank, const
 {
     int64_t n = 0;
     PW_TRY(check_shape(name, rank, shape, &n));
-    if (pw_params_find(set, name) != NULL)
-        return pw_fail(PWY_E_FORMAT, "tensor '%s' is there twice", name);
     struct pw_param *p = make_param(name, rank, shape, n);
     PW_NEED(p);
     p->w = w;
@@ -361,8 +362,6 @@ pwy_status pw_params_borrow_some(struct pw_params *set, const struct pw_param *f
 
 pwy_status pw_params_borrow_as(struct pw_params *set, const struct pw_param *from, const char *name)
 {
-    if (pw_params_find(set, name) != NULL)
-        return pw_fail(PWY_E_FORMAT, "tensor '%s' is there twice", name);
     struct pw_param *p = make_param(name, from->rank, from->shape, from->n);
     PW_NEED(p);
     p->w = from->w;
