@@ -158,6 +158,41 @@ START_TEST(every_kind)
 }
 END_TEST
 
+static struct bytes own_numbers(pwy_trainer *t, const char *prefix)
+{
+    struct bytes b = {NULL, 0};
+    for (int i = 0; i < t->model->params->n; i++) {
+        const struct pw_param *p = t->model->params->list[i];
+        if (strncmp(p->name, prefix, strlen(prefix)) != 0) continue;
+        size_t len = (size_t)p->n * sizeof(real);
+        b.data = realloc(b.data, (size_t)b.len + len);
+        memcpy((char *)b.data + b.len, p->w, len);
+        b.len += (int64_t)len;
+    }
+    ck_assert(b.len > 0);
+    return b;
+}
+
+/* What another task has of its own is not moved, by what is left of the momentum of its own examples either. */
+START_TEST(others_are_left_alone)
+{
+    static const char *const how[] = {"steps: 3, batch: 8", "steps: 3, batch: 8, optimizer: adafactor"};
+    pwy_model *blank = rig_model(NULL, TASKS, NULL);
+    pwy_trainer *t = rig_trainer(blank, how[_i]);
+    OK(pwy_trainer_run(t));
+    for (int64_t i = 0; i < 3; i++) learn(t, R_TEXT, i);
+    struct bytes before = own_numbers(t, "task/words/"), mine = own_numbers(t, "task/price/");
+    for (int64_t i = 0; i < 3; i++) learn(t, R_TABLE, i);
+    struct bytes now = own_numbers(t, "task/price/");
+    ck_assert(memcmp(mine.data, now.data, (size_t)now.len) != 0);
+    same(before, own_numbers(t, "task/words/"));
+    free(mine.data);
+    free(now.data);
+    pwy_trainer_free(t);
+    pwy_model_free(blank);
+}
+END_TEST
+
 static pwy_model *sealed_and_open(void)
 {
     pwy_model *m = rig_trained(rig_model(NULL, TASKS | 1 << R_IMAGE, NULL), "steps: 8, batch: 8"), *out;
@@ -357,6 +392,7 @@ int main(void)
     tcase_add_test(t, on_a_saved_model);
     tcase_add_test(t, on_a_fresh_model);
     tcase_add_test(t, every_kind);
+    tcase_add_loop_test(t, others_are_left_alone, 0, 2);
     tcase_add_test(t, sealed_tasks_stay);
     tcase_add_test(t, added_tasks_learn);
     tcase_add_test(t, what_cannot_be_learned);

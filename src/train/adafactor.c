@@ -109,11 +109,20 @@ static void moments(const struct units *j, const struct unit *u, double b2, real
     }
 }
 
+static double gradient_norm(const struct units *j, const struct unit *u)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < u->rows; i++)
+        sum += (double)j->x->kern->dot((int)u->cols, u->g + i * u->cols, u->g + i * u->cols);
+    return sum;
+}
+
 static void update_unit(void *arg, int item, int worker)
 {
     const struct units *j = arg;
     const struct unit *u = &j->list[item];
     real *tmp = j->scratch + (size_t)worker * 2 * (size_t)j->most, *col = tmp + j->most;
+    if (j->a->apart && !(gradient_norm(j, u) > 0)) return;
     double b2 = 1 - pow((double)u->step, -.8), lr = j->lr * (double)u->p->lr_scale, size = rms_of_weights(j, u);
     moments(j, u, b2, tmp, col);
     double mean = u->factored ? mean_of_rows(u) : 1, rms = rms_of_update(j, u, mean, col, tmp);

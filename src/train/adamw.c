@@ -162,6 +162,7 @@ static void span_update(void *arg, int item, int worker)
     const struct span *s = &u->spans.list[item];
     const struct pw_adamw *a = u->a;
     if (a->adafactor && s->p->kind != PW_TABLE) return;
+    if (a->apart && s->p->kind != PW_TABLE && u->sumsq[item] == 0) return;
     double lr = u->lr * (double)s->p->lr_scale, decay = s->p->kind == PW_MATRIX ? lr * a->decay : 0;
     (void)worker;
     u->kern->adamw(s->n, s->w, s->g, s->m, s->v, (real)(s->p->kind == PW_TABLE ? 1 : u->scale), (real)a->b1,

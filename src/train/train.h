@@ -59,7 +59,8 @@ static inline int64_t pw_moment_slots(const struct pw_param *p) { return p->slic
 struct pw_adamw {
     bool adafactor;                     /* b2 and eps are its own; decay below 0: the rate squared, as PaLM's */
     double b1, b2, eps, decay, clip;
-    bool apart;                         /* nothing sleeps: what a step leaves alone misses nothing; no rates are kept */
+    bool apart;                         /* what a step's gradient does not reach stays, momentum or not, and misses
+                                           nothing: none sleeps, no rates are kept */
     struct pw_params *params;           /* borrowed; they outlive it */
     struct pw_moments *of; int n;       /* [n], as the parameters */
     int64_t moved;                      /* weights that the last step went over */
