@@ -52,10 +52,12 @@ echo "| | 1024 experts a layer | 8 experts a layer | ratio, median of $pairs pai
 echo "|---|---|---|---|---|"
 compare train $training
 row "training step, 16 x 64 tokens, ms" ms 1.1
+row "the same, ms of processor time" cpu_ms 1.1
 row "gradients, bytes" gradient_bytes 1.1
 row "moments, bytes" moment_bytes 1.1
 compare predict $predicting
 row "prediction, 1 x 64 tokens, ms" ms 1.05
+row "the same, ms of processor time" cpu_ms 1.05
 for experts in 1024 8; do measure $experts predict $predicting --pack false --file "$folder/$experts.bench"; done
 compare predict $predicting --pack false --file @
 row "from a file: resident memory touched by the first prediction, bytes" resident_bytes 1.1
@@ -64,5 +66,6 @@ row "from a file: page faults from memory" minor_faults -
 row "from a file: resident memory touched by opening it, bytes" open_resident_bytes -
 row "from a file: the first prediction, nothing of it in memory, ms" first_ms -
 row "from a file: prediction after it, ms" ms 1.05
+row "the same, ms of processor time" cpu_ms 1.05
 row "from a file: weights allocated, bytes" weight_bytes -
 exit $over

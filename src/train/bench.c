@@ -32,7 +32,7 @@ static const struct pw_option bench_table[] = {
     {"dtype", PW_OPT_TEXT, offsetof(struct bench_options, dtype), 0, 0}, {0}};
 
 struct bench {
-    double memory_ms, first_ms;          /* first_ms: of the first prediction, from a file that is not in memory */
+    double memory_ms, cpu_ms, first_ms;  /* cpu_ms: of all threads, the mean; first_ms: of the first prediction, from a file that is not in memory */
     struct pw_touched open, run;         /* by opening the file; by the steps that were timed, or by that prediction */
     struct pw_bench_file file;
     const char *what; struct bench_options o;
@@ -299,9 +299,9 @@ static pwy_status run_train(struct bench *b, double *step, double *bound, double
         pw_trace_clear(b->trace);
         b->x.trace = b->trace;
         double speed, start = pw_clock();
-        pw_touched_faults(&b->run, i < WARM ? 0 : -1);
+        pw_touched_some(&b->run, i < WARM ? 0 : -1);
         PW_TRY(train_step(b, i + 1));
-        pw_touched_faults(&b->run, i < WARM ? 0 : 1);
+        pw_touched_some(&b->run, i < WARM ? 0 : 1);
         double end = pw_clock();
         int at = i < WARM ? 0 : i - WARM;
         b->x.trace = NULL;
@@ -325,6 +325,7 @@ static pwy_status bench_train(struct bench *b)
         b->bound_ms = 1e3 * median(time + n, (int)n);
         b->blas_ms = 1e3 * median(time + 2 * n, (int)n);
         b->memory_ms = 1e3 * median(time + 3 * n, (int)n);
+        b->cpu_ms = 1e3 * b->run.cpu / (double)n;
         b->tokens = b->rows;
     }
     free(time);
@@ -362,12 +363,16 @@ static pwy_status predict_first(struct bench *b)
 
 static pwy_status run_predict(struct bench *b, double *time, int n)
 {
+    struct pw_touched timed = {0};
     PW_TRY(predict_first(b));
     for (int i = -n / 10; i < n; i++) {
+        if (i == 0) pw_touched_some(&timed, -1);
         double start = pw_clock();
         PW_TRY(predict_once(b));
         if (i >= 0) time[i] = pw_clock() - start;
     }
+    pw_touched_some(&timed, 1);
+    b->cpu_ms = 1e3 * timed.cpu / n;
     b->ms = 1e3 * median(time, n);
     b->tokens = b->rows;
     return PWY_OK;
@@ -467,8 +472,8 @@ static pwy_status report_memory(const struct bench *b, struct pw_buf *out)
         PW_TRY(pw_buf_printf(out, ", \"first_ms\": %.3f, \"resident_bytes\": %lld", b->first_ms,
                              (long long)b->run.resident));
     if (strcmp(b->what, "decode") == 0) return PWY_OK;
-    return pw_buf_printf(out, ", \"minor_faults\": %lld, \"major_faults\": %lld", (long long)b->run.minor,
-                         (long long)b->run.major);
+    return pw_buf_printf(out, ", \"cpu_ms\": %.3f, \"minor_faults\": %lld, \"major_faults\": %lld", b->cpu_ms,
+                         (long long)b->run.minor, (long long)b->run.major);
 }
 
 static pwy_status report(const struct bench *b, struct pw_buf *out)

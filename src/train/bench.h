@@ -22,8 +22,8 @@ pwy_status pw_bench_map(const char *path, struct pw_params *params, struct pw_be
 void pw_bench_unmap(struct pw_bench_file *f);
 /* What was touched between begin and end, added up: page faults from memory and from disk, and bytes of this process
    that became resident, of which 0 are known where the system does not say. */
-struct pw_touched { int64_t minor, major, resident; };
+struct pw_touched { int64_t minor, major, resident; double cpu; };    /* cpu: seconds of all threads */
 void pw_touched_begin(struct pw_touched *t);
 void pw_touched_end(struct pw_touched *t);
-void pw_touched_faults(struct pw_touched *t, int sign);             /* these alone: -1: it begins, 1: it ends */
+void pw_touched_some(struct pw_touched *t, int sign);   /* without resident: -1: it begins, 1: it ends, 0: nothing */
 #endif

@@ -121,23 +121,29 @@ static int64_t resident_bytes(void)
     return 1024 * (int64_t)kib;
 }
 
-void pw_touched_faults(struct pw_touched *t, int sign)
+static double seconds(struct timeval t)
+{
+    return (double)t.tv_sec + 1e-6 * (double)t.tv_usec;
+}
+
+void pw_touched_some(struct pw_touched *t, int sign)
 {
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
     t->minor += sign * u.ru_minflt;
     t->major += sign * u.ru_majflt;
+    t->cpu += sign * (seconds(u.ru_utime) + seconds(u.ru_stime));
 }
 
 /* Faults of looking itself are not counted. */
 void pw_touched_begin(struct pw_touched *t)
 {
     t->resident -= resident_bytes();
-    pw_touched_faults(t, -1);
+    pw_touched_some(t, -1);
 }
 
 void pw_touched_end(struct pw_touched *t)
 {
-    pw_touched_faults(t, 1);
+    pw_touched_some(t, 1);
     t->resident += resident_bytes();
 }
