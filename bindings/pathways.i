@@ -64,6 +64,8 @@ typedef struct NAME { } NAME;
 %handle(pwy_score)
 %handle(pwy_recipe)
 %handle(pwy_continual)
+%handle(pwy_routes)
+%handle(pwy_record)
 %borrowed(pwy_task)
 %borrowed(pwy_progress)
 
@@ -121,6 +123,7 @@ typedef struct NAME { } NAME;
 /* Below, with their arrays' lengths. */
 %ignore pwy_registry_select;
 %ignore pwy_model_extract;
+%ignore pwy_record_counts;
 %ignore pwy_router_route;
 %ignore pwy_router_backward;
 %ignore pwy_router_load;
@@ -149,6 +152,7 @@ typedef struct NAME { } NAME;
 %include <pathways/session.h>
 %include <pathways/pathway.h>
 %include <pathways/continual.h>
+%include <pathways/routes.h>
 %include <pathways/recipe.h>
 %include <pathways/bench.h>
 %include <pathways/version.h>
@@ -200,6 +204,16 @@ static pwy_status router_load(pwy_router *router, int64_t experts, struct longs 
     if (counts->data == NULL) return PWY_E_NOMEM;
     counts->n = experts;
     return pwy_router_load(router, counts->data);
+}
+
+/* experts: of the largest layer. task NULL: of all tasks. */
+static pwy_status record_counts(const pwy_record *record, const char *task, int64_t layer, int64_t experts,
+                                struct longs *counts)
+{
+    counts->data = room(experts, sizeof *counts->data);
+    if (counts->data == NULL) return PWY_E_NOMEM;
+    counts->n = experts;
+    return pwy_record_counts(record, task, layer, counts->data);
 }
 
 /* The message of the error names what differs. */

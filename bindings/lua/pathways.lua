@@ -14,8 +14,9 @@
 local core = require "pathways_core"
 
 local pathways = {version = core.version(), features = core.features(), status = {}}
-local Registry, Task, Model, Addition, Learner, Tokenizer, Router, Continual = {}, {}, {}, {}, {}, {}, {}, {}
-for _, class in ipairs{Registry, Task, Model, Addition, Learner, Tokenizer, Router, Continual} do
+local Registry, Task, Model, Addition, Learner, Record = {}, {}, {}, {}, {}, {}
+local Tokenizer, Router, Continual = {}, {}, {}
+for _, class in ipairs{Registry, Task, Model, Addition, Learner, Record, Tokenizer, Router, Continual} do
     class.__index = class
 end
 
@@ -638,6 +639,32 @@ Model.which = asking(which)
 Model.predict_batch = asking(predict_batch)
 --- evaluate(task, rows, how): scores on rows (as Task:read takes), or on the task's own split; nil and the error.
 Model.evaluate = asking(function(model, name, rows, how) return evaluate(model, name, rows, how or {}) end)
+
+--- Counts where the rows of the answers go that ask() asks for: model:record(function() model:predict(...) end).
+--- Returns the record: counts, measure and overlap by layer, from 0.
+function Model:record(ask)
+    local experts = 0
+    for line in self:describe():gmatch('"load":%[([^%]]+)') do
+        experts = math.max(experts, select(2, line:gsub(",", ",")) + 1)
+    end
+    local record = setmetatable({handle = core.record_new(self.handle), experts = experts}, Record)
+    local session = session_of(self)
+    core.session_use_record(session, record.handle)
+    local done, err = pcall(ask)
+    core.session_use_record(session, nil)
+    if not done then error(err, 0) end
+    return record
+end
+
+--- How often each expert of a layer was met by rows of a task, or of all (nil).
+function Record:counts(layer, task) return core.record_counts(self.handle, task, layer, self.experts) end
+--- entropy (nats), max_violation, met (a share), dropped.
+function Record:measure(layer, task)
+    local entropy, violation, met, dropped = core.record_measure(self.handle, task, layer)
+    return {entropy = entropy, max_violation = violation, met = met, dropped = dropped}
+end
+--- How far two tasks share a layer's experts, 0 .. 1.
+function Record:overlap(one, other, layer) return core.record_overlap(self.handle, one, other, layer) end
 
 -- The tokenizer, the router and continual-learning metrics, each by itself --------------------------------------------
 

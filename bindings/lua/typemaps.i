@@ -141,11 +141,13 @@ static int failed_with(lua_State *L, const char *message)
 
 %typemap(in, numinputs=0) double *NUMBER (double read = 0) "$1 = &read;"
 %typemap(argout) double *NUMBER "lua_pushnumber(L, *$1); SWIG_arg++;"
-%apply double *NUMBER { double *loss, double *balance, double *zloss };
+%apply double *NUMBER { double *loss, double *balance, double *zloss, double *entropy, double *max_violation,
+                        double *met, double *overlap };
 %typemap(in, numinputs=0) int *done (int read = 0) "$1 = &read;"
 %typemap(argout) int *done "lua_pushboolean(L, *$1); SWIG_arg++;"
 %typemap(in, numinputs=0) int64_t *index (int64_t read = 0) "$1 = &read;"
 %typemap(argout) int64_t *index "lua_pushinteger(L, (lua_Integer)*$1); SWIG_arg++;"
+%apply int64_t *index { int64_t *dropped };
 %typemap(in, numinputs=0) pwy_task_kind *kind (pwy_task_kind read) "$1 = &read;"
 %typemap(argout) pwy_task_kind *kind "lua_pushinteger(L, *$1); SWIG_arg++;"
 

@@ -86,9 +86,10 @@ static void raise_failure(pwy_status status)
 }
 
 %include <typemaps.i>
-%apply double *OUTPUT { double *loss, double *balance, double *zloss };
+%apply double *OUTPUT { double *loss, double *balance, double *zloss, double *entropy, double *max_violation,
+                        double *met, double *overlap };
 %apply int *OUTPUT { int *done };
-%apply long long *OUTPUT { int64_t *index };
+%apply long long *OUTPUT { int64_t *index, int64_t *dropped };
 
 %typemap(in, numinputs=0) pwy_task_kind *kind (pwy_task_kind read) "$1 = &read;"
 %typemap(argout) pwy_task_kind *kind {

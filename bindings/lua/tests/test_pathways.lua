@@ -144,6 +144,21 @@ test("which task", function()
     refused("NOT_FOUND", "like none", more:predict(nil, unknown))
 end)
 
+test("where rows went", function()
+    local record = model:record(function() assert(model:predict("spam", "cash for you")) end)
+    assert(model:predict("spam", "not counted"))
+    local counts, sum = record:counts(0), 0
+    equal(#counts, 4)
+    for e, n in ipairs(counts) do
+        equal(record:counts(0, "spam")[e], n)
+        sum = sum + n
+    end
+    assert(sum > 0 and record:measure(0).met > 0)
+    equal(record:measure(0, "spam").dropped, 0)
+    equal(record:overlap("spam", "spam", 0), 1)
+    raises("NOT_FOUND", "spm", record.counts, record, 0, "spm")
+end)
+
 test("selected", function()
     equal(names(more:select{}), "spam fault income")
     equal(names(more:select{sense = "audio"}), "fault")

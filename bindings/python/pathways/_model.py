@@ -1,4 +1,5 @@
 """Models: made of tasks, trained, saved, asked."""
+import contextlib
 import os
 import sys
 import threading
@@ -9,6 +10,7 @@ from ._data import Rows, context, is_file, options, set_any, set_target, split_o
 from ._errors import ArgumentError
 from ._registry import Registry, Task
 from ._run import Run, finish_shown, is_statement
+from ._tools import Record
 
 
 class Answer:
@@ -372,6 +374,21 @@ class Model:
         if len(alone) > 1 or (alone and parts):
             raise TypeError("one part without a name, or parts by name")
         return Which(c.session_which(self._session(), self._any_example(alone, parts)))
+
+    @contextlib.contextmanager
+    def recording(self):
+        """Counts where the rows of this thread's answers go:
+
+            with model.recording() as record:
+                model.predict("spam", message="You won")
+            print(record.counts(layer=0))
+        """
+        record, session = Record(self), self._session()
+        c.session_use_record(session, record._c)
+        try:
+            yield record
+        finally:
+            c.session_use_record(session, None)
 
     def predict_batch(self, task, rows):
         """Answers several, each the same to the bit as alone. rows: dicts of parts, or the task's one part."""

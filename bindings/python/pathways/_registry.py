@@ -124,7 +124,7 @@ class Registry:
         return self._tasks.get(name) or Task(self, found)
 
     def __contains__(self, name):
-        return any(True for _ in self.select(name=name))
+        return isinstance(name, str) and any(True for _ in self.select(name=name))
 
     def __iter__(self):
         return iter([c.task_name(c.registry_at(self._c, i)) for i in range(len(self))])

@@ -1,4 +1,5 @@
 """The tokenizer, the router and continual-learning metrics, each usable by itself."""
+import json
 from os import fspath
 
 from . import _pathways as c
@@ -150,3 +151,29 @@ class Continual:
     def json(self):
         """Matrix, baselines and the four figures after each task (docs/json.md)."""
         return c.continual_json(self._c)
+
+
+class Record:
+    """Where the rows of a model's answers went, by task, layer and expert: what Model.recording gives. task None: of
+    all tasks. A pair is a row and one of its experts."""
+
+    def __init__(self, model):
+        layers = [json.loads(line) for line in model.describe().splitlines()]
+        self._experts = max((len(line.get("load", ())) for line in layers), default=0)
+        self._c = c.record_new(model._c)
+
+    def counts(self, layer, task=None):
+        """How many pairs each expert of a layer has had."""
+        return memoryview(c.record_counts(self._c, task, layer, self._experts)).cast("q").tolist()
+
+    def measure(self, layer, task=None):
+        """What the counts come to: entropy (nats), max_violation (the greatest over the mean, less 1), met (the share
+        of the experts that were met at all), dropped (pairs, for want of capacity)."""
+        return dict(zip(("entropy", "max_violation", "met", "dropped"), c.record_measure(self._c, task, layer)))
+
+    def overlap(self, one, other, layer):
+        """How far two tasks share a layer's experts: 1 where they go the same ways, 0 where they meet nowhere."""
+        return c.record_overlap(self._c, one, other, layer)
+
+    def reset(self):
+        c.record_reset(self._c)

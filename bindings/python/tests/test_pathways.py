@@ -154,6 +154,23 @@ class Sealed(Case):
         with self.assertRaisesRegex(KeyError, "like none"):
             self.more.predict(message="12345 67890 !!!! %%%% 12345 ???? 0000")
 
+    def test_where_rows_went(self):
+        with self.model.recording() as record:
+            self.model.predict("spam", "cash for you")
+            self.model.predict("fault", self.sound)
+        self.model.predict("spam", "not counted")
+        all_of, spam, fault = record.counts(0), record.counts(0, "spam"), record.counts(0, "fault")
+        self.assertEqual(len(all_of), 4)
+        self.assertTrue(sum(spam) > 0 and sum(fault) > 0)
+        self.assertEqual(all_of, [a + b for a, b in zip(spam, fault)])
+        self.assertTrue(0 < record.measure(0, "spam")["met"] <= 1 and record.measure(0)["dropped"] == 0)
+        self.assertAlmostEqual(record.overlap("spam", "spam", 0), 1)
+        self.assertTrue(0 <= record.overlap("spam", "fault", 0) <= 1)
+        with self.assertRaisesRegex(KeyError, "spm"):
+            record.counts(0, "spm")
+        record.reset()
+        self.assertEqual(sum(record.counts(0)), 0)
+
     def test_selected(self):
         self.assertEqual(self.more.select(), ["spam", "fault", "income"])
         self.assertEqual(self.more.select(sense="audio"), ["fault"])
