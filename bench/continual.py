@@ -147,8 +147,8 @@ def added_tasks():
 
 # --- runs ---
 
-def recipe(path, tasks, experts=16):
-    path.write_text(f"model: {SHAPE % experts}\ntrain: {{seed: {args.seed}, batch: 64}}\ntasks:\n" + "\n".join(t for _, t in tasks) + "\n")
+def recipe(path, tasks, experts=16, batch=64):
+    path.write_text(f"model: {SHAPE % experts}\ntrain: {{seed: {args.seed}, batch: {batch}}}\ntasks:\n" + "\n".join(t for _, t in tasks) + "\n")
     return path
 
 
@@ -188,7 +188,8 @@ def say(row):
 
 def train_base(model, base):
     whole = recipe(OUT / "base.yaml", base)
-    run(PATHWAYS, "train", whole, "-o", model, "--steps", args.base_steps, "--quiet"); run(PATHWAYS, "seal", model)
+    if not model.exists(): run(PATHWAYS, "train", whole, "-o", model, "--steps", args.base_steps, "--quiet")
+    run(PATHWAYS, "seal", model)
     row = {"base": {t: r["score"] for t, r in scores(model, whole).items()}, "parameters": total(model)}
     keep(answers(model, whole)); say(row)
 
@@ -218,7 +219,7 @@ def add(model, name, one):
 
 def one_more(model, done, n, changed):
     name, text = done[-1]
-    one = recipe(OUT / f"{name}.yaml", [(name, text)], 4)
+    one = recipe(OUT / f"{name}.yaml", [(name, text)], 4, 32)
     with ThreadPoolExecutor(1) as beside:
         alone = beside.submit(train_alone, one, name)
         row = {"n": n, "task": name} | add(model, name, one)

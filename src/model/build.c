@@ -1,5 +1,5 @@
 /* A model from tasks and their data: targets, tokenizer and the senses' constants first, then the network. */
-#include "model/model.h"
+#include "model/which.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -292,12 +292,21 @@ static pwy_status cut_part(struct pw_task_part *part, int64_t outputs, int64_t n
     return pw_node_put_int(part->options, limit->setting, most < LEAST ? LEAST : most > whole ? whole : most);
 }
 
-/* Six tenths of a tenth of what a model of its own would have are the wide path's. */
+/* What a way of its own has beside clones, about: routers, norms, an adapter, the head, and what tells it apart. */
+static int64_t way_numbers(const pwy_model *m, const struct pwy_task *t)
+{
+    enum { ADAPTER = 8 };
+    int64_t d = m->shape.d, each = 3 * ADAPTER * d + 2 * d + d * m->shape.experts;
+    int64_t which = t->n_parts * (int64_t)(PW_SIGN_BAGS * PW_WHICH_WORDS);
+    return m->shape.layers * each + 2 * d * (outputs_of(t) + 3) + which;
+}
+
+/* A tenth of what a model of its own would have, less what its way has, is the wide path's. */
 static pwy_status cut_wide(const pwy_model *m, struct pwy_task *t)
 {
     int parts = parts_to_cut(t);
-    for (int p = 0; p < t->n_parts; p++)
-        PW_TRY(cut_part(&t->parts[p], outputs_of(t), usual_size(m, t) * 6 / 100 / (parts > 0 ? parts : 1)));
+    int64_t numbers = usual_size(m, t) / 10 - way_numbers(m, t);
+    for (int p = 0; p < t->n_parts && parts > 0; p++) PW_TRY(cut_part(&t->parts[p], outputs_of(t), numbers / parts));
     return PWY_OK;
 }
 

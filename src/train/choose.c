@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 2000 };                   /* of validation, at most */
+enum { ROWS = 2000, FEW = 10 };         /* of validation, at most; fewer tell nothing: the usual mix stays */
 
 struct mix { double wide, trunk; };
 /* Numbers are averaged; log-odds are added, since a trunk that has seen its rows often is over-confident. */
@@ -96,8 +96,8 @@ static pwy_status choose(struct heard *h, struct pw_infer *f)
         PW_TRY(heard_open(h, t->source[PWY_VALID]->n < ROWS ? t->source[PWY_VALID]->n : ROWS));
         PW_TRY(pw_infer_scan(f, h->net, t->source[PWY_VALID], &scan, hear, h));
     }
-    if (h->n > 0 && number) PW_TRY(least_loss(h, &f->x, number_mix, sizeof number_mix / sizeof *number_mix, &best));
-    else if (h->n > 0) PW_TRY(least_loss(h, &f->x, label_mix, sizeof label_mix / sizeof *label_mix, &best));
+    if (h->n >= FEW && number) PW_TRY(least_loss(h, &f->x, number_mix, sizeof number_mix / sizeof *number_mix, &best));
+    else if (h->n >= FEW) PW_TRY(least_loss(h, &f->x, label_mix, sizeof label_mix / sizeof *label_mix, &best));
     t->wide_scale = best.wide;
     t->trunk_scale = best.trunk;
     return PWY_OK;
