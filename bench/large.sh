@@ -6,6 +6,7 @@
 set -eu
 build=$(cd "${1:-build}" && pwd)
 folder=${FOLDER:-/tmp/pathways-large}
+export OPENBLAS_NUM_THREADS=1              # its threads, which nothing here uses, wait busily when a process starts
 make -s -C "$build" pathways bench/large > /dev/null
 mkdir -p "$folder"
 cd "$folder"
@@ -29,7 +30,9 @@ rm -f large.pathways*
 ls -l large.pathways
 sync
 [ "$(id -u)" != 0 ] || echo 1 > /proc/sys/vm/drop_caches
-"$build/bench/large" ask large.pathways t0500 " alpha stone gamma" donor.pathways | tee asked
+# Where it may, before all other work of the machine: what is timed is a few milliseconds, and not theirs.
+first=; chrt -f 50 true 2> /dev/null && first="chrt -f 50"
+$first "$build/bench/large" ask large.pathways t0500 " alpha stone gamma" donor.pathways | tee asked
 # What one process and those that it waited for handed to write().
 before=$(ls -li --time-style=full-iso large.pathways) from=$(date +%s.%N)
 PATHWAYS=$build/pathways sh -c '"$PATHWAYS" add large.pathways newcomer.yaml --steps 4 --batch 8 --threads 1 --quiet
@@ -37,15 +40,17 @@ PATHWAYS=$build/pathways sh -c '"$PATHWAYS" add large.pathways newcomer.yaml --s
 seconds=$(awk "BEGIN { print $(date +%s.%N) - $from }")
 [ "$before" = "$(ls -li --time-style=full-iso large.pathways)" ] && echo "the base is as it was"
 new=$(stat -c %s large.pathways.delta1)
-"$build/bench/large" ask large.pathways t0001 " blue river" donor.pathways
+for task in t0001 t0100 t0200 t0300 t0400; do
+    $first "$build/bench/large" ask large.pathways $task " blue river" donor.pathways | tee -a asked
+done
 awk -v new="$new" -v seconds="$seconds" '
-    /^opened cold/ { opened = $4 " ms (" $6 " on a processor)" }
-    /^after the first/ { share = $NF }
+    /^opened cold/ { opened = opened (opened == "" ? "" : ", ") $4 }
+    /^after the first/ && share == "" { share = $NF }
     /^wchar/ { written = $2 }
     /^[0-9]+m/ { cpu = $1 " on a processor, " $2 " in the system" }      # the last line: of what was waited for
     END {
         print "bound            seen"
-        print "50 ms            " opened " to open with nothing in the page cache"
+        print "50 ms            " opened " ms to open with nothing in the page cache, the last ones with a delta"
         print "2 %              " share " of the file in the page cache after the first answer"
         printf "%-16.0f %.0f bytes written by adding a task of %.0f new bytes\n", 3 * new + 1e6, written, new
         printf "                 %.1f s to add it, training and all (%s)\n", seconds, cpu
