@@ -72,17 +72,9 @@ static inline void v_store_half(uint16_t *p, ivec a)
 #include "kern/widen.h"
 #include "kern/packed.h"
 
-/* Of the table "amx". */
-static void gemm_bf16_amx(bool ta, bool tb, int m, int n, int k, const uint16_t *a, int lda, const uint16_t *b, int ldb,
-                          float beta, float *c, int ldc)
-{
-    if (!pw_gemm_bf16_onednn(ta, tb, m, n, k, a, lda, b, ldb, beta, c, ldc))
-        pw_gemm_avx512bf16(ta, tb, m, n, k, a, lda, b, ldb, beta, c, ldc);
-}
-
 const struct pw_kern pw_kern_avx512 = TABLE("avx512", product, gemm_bf16);
 const struct pw_kern pw_kern_avx512_blas = TABLE("blas", pw_gemm_blas, gemm_bf16);
 const struct pw_kern pw_kern_avx512_onednn = TABLE("onednn", pw_gemm_onednn, gemm_bf16_onednn);
 const struct pw_kern pw_kern_avx512bf16 = TABLE("avx512bf16", product, pw_gemm_avx512bf16);
-const struct pw_kern pw_kern_amx = TABLE("amx", product, gemm_bf16_amx);
+const struct pw_kern pw_kern_amx = TABLE("amx", product, pw_gemm_amx);
 #endif

@@ -78,11 +78,6 @@ static pwy_status choose_onednn(const struct pw_kern **out)
     return pw_fail(PWY_E_UNSUPPORTED, "kernels 'onednn': this build computes in double");
 }
 
-void pw_kern_use_bf16(const struct pw_kern *kern)
-{
-    (void)kern;
-}
-
 const char *pw_kern_bf16_by(const struct pw_kern *kern)
 {
     (void)kern;
@@ -102,19 +97,12 @@ static pwy_status choose_onednn(const struct pw_kern **out)
     return PWY_OK;
 }
 
-void pw_kern_use_bf16(const struct pw_kern *kern)
-{
-    if (strcmp(kern->name, "amx") == 0)
-        pw_onednn_open(NULL);
-}
-
 const char *pw_kern_bf16_by(const struct pw_kern *kern)
 {
-    bool amx = strcmp(kern->name, "amx") == 0;
-    const struct pw_onednn *module = amx || strcmp(kern->name, "onednn") == 0 ? pw_onednn_open(NULL) : NULL;
+    const struct pw_onednn *module = strcmp(kern->name, "onednn") == 0 ? pw_onednn_open(NULL) : NULL;
     if (module != NULL && module->has_bf16)
         return module->isa;
-    return amx || strcmp(kern->name, "avx512bf16") == 0 ? "avx512bf16" : "widening";
+    return strcmp(kern->name, "amx") == 0 || strcmp(kern->name, "avx512bf16") == 0 ? kern->name : "widening";
 }
 #endif
 

@@ -13,8 +13,7 @@ enum { PW_LANES = 16 };                 /* of every reduction, on every processo
 extern const struct pw_kern pw_kern_reference, pw_kern_reference_blas;
 #ifdef PW_HAVE_AVX
 extern const struct pw_kern pw_kern_avx2, pw_kern_avx2_blas, pw_kern_avx512, pw_kern_avx512_blas;
-/* Loops of avx512; their bf16 products are not of the bits that widening gives: by AVX512_BF16; by AMX through oneDNN,
-   or as before where its module is not there. */
+/* Loops of avx512; their bf16 products, by AVX512_BF16 and by AMX's tiles, are not of the bits that widening gives. */
 extern const struct pw_kern pw_kern_avx512bf16, pw_kern_amx;
 #endif
 
@@ -35,9 +34,11 @@ void pw_gemm_onednn(bool ta, bool tb, int m, int n, int k, const float *a, int l
 /* false: not done: no module, a processor without AVX-512, an empty product. */
 bool pw_gemm_bf16_onednn(bool ta, bool tb, int m, int n, int k, const uint16_t *a, int lda, const uint16_t *b, int ldb,
                          float beta, float *c, int ldc);
-/* By AVX512_BF16 alone. */
+/* By AVX512_BF16, and by AMX's tiles; each on its own processors alone. */
 void pw_gemm_avx512bf16(bool ta, bool tb, int m, int n, int k, const uint16_t *a, int lda, const uint16_t *b, int ldb,
                         float beta, float *c, int ldc);
+void pw_gemm_amx(bool ta, bool tb, int m, int n, int k, const uint16_t *a, int lda, const uint16_t *b, int ldb,
+                 float beta, float *c, int ldc);
 #endif
 /* Sets OpenBLAS's threads for a comparison, and returns what it found. */
 int pw_blas_threads(int threads);

@@ -1,8 +1,15 @@
 /* What the processor has and the operating system keeps across a switch of threads. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE                     /* syscall */
+#endif
 #include "sys/cpu.h"
 
 #if defined __x86_64__
 #include <cpuid.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 enum { XCR0_AVX = 0x6, XCR0_AVX512 = 0xE6, XCR0_AMX = 0x60000 };
 
@@ -13,6 +20,17 @@ static unsigned enabled_states(void)
         return 0;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return low;
+}
+
+/* Linux gives the tiles' registers to processes that ask for them. To ask again does nothing. */
+static bool may_use_tiles(void)
+{
+#ifdef SYS_arch_prctl
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA) == 0;
+#else
+    return false;
+#endif
 }
 
 struct pw_cpu pw_cpu_detect(void)
@@ -27,7 +45,7 @@ struct pw_cpu pw_cpu_detect(void)
     cpu.avx2_fma = (xcr0 & XCR0_AVX) == XCR0_AVX && (b7 & bit_AVX2) && (c1 & bit_FMA);
     cpu.avx512 = cpu.avx2_fma && (xcr0 & XCR0_AVX512) == XCR0_AVX512 && (b7 & wanted) == wanted;
     cpu.avx512_bf16 = cpu.avx512 && (a71 & 1u << 5);
-    cpu.amx_bf16 = (xcr0 & XCR0_AMX) == XCR0_AMX && (d7 & 1u << 24) && (d7 & 1u << 22);
+    cpu.amx_bf16 = (xcr0 & XCR0_AMX) == XCR0_AMX && (d7 & 1u << 24) && (d7 & 1u << 22) && may_use_tiles();
     return cpu;
 }
 #else

@@ -203,7 +203,6 @@ static pwy_status make_engine(struct bench *b, pwy_context *ctx)
     b->x = (struct pw_exec){.kern = ctx->kern, .pool = b->pool, .train = train, .seed = 1, .record = b->x.record,
                             .recompute = b->o.recompute,
                             .bf16 = train && strcmp(dtype_of(&b->o), "bf16") == 0};
-    if (b->x.bf16) pw_kern_use_bf16(b->x.kern);
     PW_NEED(b->x.arena = pw_arena_new());
     PW_NEED(b->trace = pw_trace_new());
     if (!train) return PWY_OK;

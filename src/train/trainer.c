@@ -203,7 +203,6 @@ static pwy_status make_engine(struct pwy_trainer *t)
     PW_NEED(t->x.arena = pw_arena_new());
     t->x.bf16 = trains_in_bf16(t);
     if (!t->x.bf16) return PWY_OK;
-    pw_kern_use_bf16(t->x.kern);
     pw_log(t->model->ctx, PWY_LOG_INFO, "train: products in bf16 by %s", pw_kern_bf16_by(t->x.kern));
     return PWY_OK;
 }
