@@ -133,7 +133,6 @@ typedef struct NAME { } NAME;
 %ignore pwy_router_route_keys;
 %ignore pwy_router_pairs;
 %ignore pwy_router_biases;
-%ignore pwy_router_balance;
 %ignore pwy_model_verify;
 %ignore pwy_tokenizer_train;
 %ignore pwy_tokenizer_encode;

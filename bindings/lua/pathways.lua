@@ -15,8 +15,9 @@ local core = require "pathways_core"
 
 local pathways = {version = core.version(), features = core.features(), status = {}}
 local Registry, Task, Model, Addition, Learner, Record = {}, {}, {}, {}, {}, {}
-local Tokenizer, Router, Continual = {}, {}, {}
-for _, class in ipairs{Registry, Task, Model, Addition, Learner, Record, Tokenizer, Router, Continual} do
+local Tokenizer, Router, Continual, Routes = {}, {}, {}, {}
+for _, class in ipairs{Registry, Task, Model, Addition, Learner, Record, Tokenizer, Router, Continual,
+                       Routes} do
     class.__index = class
 end
 
@@ -431,6 +432,8 @@ function Model:extract(...) return derived(self, core.model_extract(self.handle,
 function Model:forget(task) return derived(self, core.model_forget(self.handle, task)) end
 --- Without experts and senses that no task reads.
 function Model:prune() return derived(self, core.model_prune(self.handle)) end
+--- A sparse model with the answers of this dense one: {experts = 8, topk = 2, ...}.
+function Model:upcycle(how) return derived(self, core.model_upcycle(self.handle, options(how))) end
 --- A task under another name; its answers and its digest stay.
 function Model:rename(task, name) return derived(self, core.model_rename(self.handle, task, name)) end
 --- The sealed tasks of another model behind its own; both have grown from one sealed model.
@@ -702,6 +705,37 @@ end
 
 --- How many (token, slot) pairs each expert has had.
 function Router:load() return core.router_load(self.handle, self.experts) end
+
+--- Of the load: entropy of the experts' shares, MaxVio (the greatest over the mean, less 1), pairs dropped.
+function Router:balance() return core.router_balance(self.handle) end
+--- Once per optimizer step, with balance_by = "bias".
+function Router:step() core.router_step(self.handle) end
+--- Sets the counts back to 0.
+function Router:reset() core.router_reset(self.handle) end
+
+--- Which experts rows met, one routing after another; {open = path}.
+function pathways.routes(how)
+    return setmetatable({handle = how and how.open and core.routes_open(how.open) or core.routes_new()}, Routes)
+end
+
+function Routes:save(path) core.routes_save(self.handle, path) return self end
+--- Routings: of a pass, one for each layer.
+function Routes:count() return core.routes_count(self.handle) end
+
+local modes = {off = core.ROUTES_OFF, record = core.ROUTES_RECORD, replay = core.ROUTES_REPLAY}
+
+local function mode_of(word)
+    return modes[word] or fail(status.ARGUMENT, "mode '%s'; off, record and replay would be right", tostring(word))
+end
+
+--- mode: "record" keeps routes there, "replay" goes by them, "off" ends that.
+function Router:use_routes(routes, mode)
+    core.router_use_routes(self.handle, routes and routes.handle, mode_of(mode))
+end
+--- The same of what the model is asked, until it is trained or configured.
+function Model:use_routes(routes, mode)
+    core.session_use_routes(session_of(self), routes and routes.handle, mode_of(mode))
+end
 
 --- Tasks learned one after the other, and their scores. A task is named, or numbered from 0 in the order in which it
 --- was learned. {parse = text}: back from what json gave.

@@ -15,12 +15,12 @@ from ._model import Addition, Answer, Learner, Model, Ranked, Score, Which, open
 from ._pathways import features as _features, version as _version
 from ._registry import Registry, Task
 from ._run import Report, Run
-from ._tools import Continual, Record, Router, Tokenizer
+from ._tools import Continual, Record, Router, Routes, Tokenizer
 
 __version__ = _version()
 features = _features().split()
 
 __all__ = ["Addition", "Answer", "ArgumentError", "Cancelled", "Continual", "DataError", "Error", "FormatError",
            "Learner", "MemoryShortError", "MissingFileError", "Model", "NotFoundError", "Ranked", "ReadError",
-           "Record", "Registry", "Report", "Router", "Run", "Score", "Task", "Tokenizer", "Which", "features", "open",
-           "pack", "train", "verify"]
+           "Record", "Registry", "Report", "Router", "Routes", "Run", "Score", "Task", "Tokenizer", "Which", "features",
+           "open", "pack", "train", "verify"]

@@ -10,7 +10,7 @@ from ._data import Rows, context, is_file, options, set_any, set_target, split_o
 from ._errors import ArgumentError
 from ._registry import Registry, Task
 from ._run import Run, finish_shown, is_statement
-from ._tools import Record
+from ._tools import Record, routes_and_mode
 
 
 class Answer:
@@ -266,6 +266,11 @@ class Model:
         """Without experts and senses that no task reads."""
         return self._new(c.model_prune(self._c))
 
+    def upcycle(self, experts, **settings):
+        """A sparse model with the answers of this dense one, whose feed-forwards each expert starts as: topk=, noise=,
+        seed=, approximate=, and what a recipe says of routers."""
+        return self._new(c.model_upcycle(self._c, options(dict(settings, experts=experts))))
+
     def rename(self, task, name):
         """A task under another name; its answers and its digest stay."""
         return self._new(c.model_rename(self._c, task, name))
@@ -389,6 +394,11 @@ class Model:
             yield record
         finally:
             c.session_use_record(session, None)
+
+    def use_routes(self, routes, mode):
+        """What this thread asks keeps its Routes there ("record"), or goes by them ("replay"), until "off", or until
+        the model is trained or configured."""
+        c.session_use_routes(self._session(), *routes_and_mode(routes, mode))
 
     def predict_batch(self, task, rows):
         """Answers several, each the same to the bit as alone. rows: dicts of parts, or the task's one part."""

@@ -84,8 +84,46 @@ class Router:
         """How many (token, slot) pairs each expert has had since the start or reset."""
         return memoryview(c.router_load(self._c, self.experts)).cast("q").tolist()
 
+    @property
+    def balance(self):
+        """Of the load: entropy of the experts' shares, MaxVio (the greatest over the mean, less 1), pairs dropped."""
+        return tuple(c.router_balance(self._c))
+
+    def step(self):
+        """Once per optimizer step, with balance_by="bias"."""
+        c.router_step(self._c)
+
     def reset(self):
         c.router_reset(self._c)
+
+    def use_routes(self, routes, mode):
+        """As Model.use_routes."""
+        c.router_use_routes(self._c, *routes_and_mode(routes, mode))
+
+
+def routes_and_mode(routes, mode):
+    modes = {"off": c.ROUTES_OFF, "record": c.ROUTES_RECORD, "replay": c.ROUTES_REPLAY}
+    if mode not in modes:
+        raise ValueError(f"mode {mode!r}; off, record and replay would be right")
+    return (None if routes is None else routes._c), modes[mode]
+
+
+class Routes:
+    """Which experts rows met, one routing after another: kept, saved, and gone by again."""
+
+    def __init__(self, handle=None):
+        self._c = c.routes_new() if handle is None else handle
+
+    @classmethod
+    def open(cls, path):
+        return cls(c.routes_open(fspath(path)))
+
+    def save(self, path):
+        c.routes_save(self._c, fspath(path))
+
+    def __len__(self):
+        """Routings: of a pass, one for each layer."""
+        return c.routes_count(self._c)
 
 
 class Continual:

@@ -3,7 +3,7 @@ import pathlib
 import tempfile
 import unittest
 
-from rig import pw
+from rig import SMALL, pw
 
 
 class Tokenizers(unittest.TestCase):
@@ -49,6 +49,35 @@ class Routers(unittest.TestCase):
         router.reset()
         self.assertEqual(router.load, [0, 0, 0, 0])
 
+    def test_routes(self):
+        router, routes = pw.Router(experts=4, topk=2), pw.Routes()
+        router.use_routes(routes, "record")
+        router.route([[1, 2, 3, 4], [4, 3, 2, 1]])
+        self.assertEqual(len(routes), 1)
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "one.routes"
+            routes.save(path)
+            router.use_routes(pw.Routes.open(path), "replay")
+        chosen, _ = router.route([[4, 3, 2, 1], [1, 2, 3, 4]])
+        self.assertEqual(chosen.tolist(), [[2, 3], [0, 1]])
+        with self.assertRaises(ValueError):
+            router.route([[1, 2, 3, 4], [4, 3, 2, 1]])      # there are no more
+        router.use_routes(None, "off")
+        self.assertEqual(router.route([[4, 3, 2, 1]])[0].tolist(), [[0, 1]])
+        with self.assertRaises(ValueError):
+            router.use_routes(routes, "keep")
+        with self.assertRaises(ValueError):
+            pw.Routes.open(__file__)
+
+    def test_balance(self):
+        router = pw.Router(experts=4, topk=1, balance_by="bias")
+        router.route([[0, 0, 0, 9]] * 8)
+        entropy, max_violation, dropped = router.balance
+        self.assertEqual((entropy, max_violation, dropped), (0, 3, 0))
+        router.step()
+        router.reset()
+        self.assertEqual(router.load, [0, 0, 0, 0])
+
     def test_errors(self):
         with self.assertRaises(ValueError):
             pw.Router(experts=2, topk=3)
@@ -58,6 +87,39 @@ class Routers(unittest.TestCase):
         router.route([[1, 2]])
         with self.assertRaises(ValueError):
             router.backward([[1, 2], [3, 4]])
+
+
+class Routed(unittest.TestCase):
+    """A dense model, experts made of it, and where they send what they are asked."""
+
+    @classmethod
+    def setUpClass(cls):
+        mail = {"a prize for you": "spam", "lunch at home": "ham"}
+        rows = [({"message": text}, label) for text, label in mail.items()] * 20
+        tasks = pw.Registry()
+        tasks.add("mail", "classify", message="text").read(rows)
+        cls.dense = pw.Model(tasks, **{**SMALL, "experts": 0})
+        cls.dense.fit(steps=5, batch=4)
+        cls.sparse = cls.dense.upcycle(4)
+
+    def test_upcycled(self):
+        was, now = (m.predict("mail", message="you won a prize").scores for m in (self.dense, self.sparse))
+        self.assertEqual(list(was), list(now))
+        for label in was:
+            self.assertAlmostEqual(was[label], now[label], places=5)
+        with self.assertRaises(pw.Error):
+            self.sparse.upcycle(4)
+
+    def test_replayed(self):
+        routes = pw.Routes()
+        self.sparse.use_routes(routes, "record")
+        one = self.sparse.predict("mail", message="you won a prize").scores
+        self.assertEqual(len(routes), 1)
+        self.sparse.use_routes(routes, "replay")
+        self.assertEqual(one, self.sparse.predict("mail", message="you won a prize").scores)
+        with self.assertRaises(ValueError):
+            self.sparse.predict("mail", message="you won a prize")      # there are no more
+        self.sparse.use_routes(None, "off")
 
 
 class Module(unittest.TestCase):
