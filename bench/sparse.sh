@@ -1,12 +1,14 @@
 #!/bin/sh
 # bench/sparse.sh LM OUT: sparse against dense language models on text from Debian's documentation packages (bench/lm, which
 # `make bench/lm` builds), each token seen once, one thread. Writes what docs/results.md shows. In the environment:
-#   TOKENS=30       millions of tokens of the longest runs; each model also runs at a quarter and at half of them
+#   TOKENS=30       millions of tokens of the longest runs; 64 experts also run at half of them, and the dense model of
+#                   the same total size only at what is five times the operations of 64 experts at all of them
 #   PILOT=2         millions of tokens of the runs that choose each model's learning rates
 #   SEEDS="1 2 3"   of the weights; the order of the text is the same
 #   MODELS          those of the list below that run, all of them unless said
 # A run that is in OUT/runs already is not made again, so that a study may be stopped and gone on with. All of it at 30
-# million tokens takes about ten hours of one core, nearly half of them the dense model of the same total size.
+# million tokens is 1.1e15 operations, half of them the dense model's of the same total size: some seven hours of a core
+# with AVX2, of which `MODELS=...` may take a part at a time.
 set -eu
 [ $# = 2 ] || { echo "usage: $0 LM OUT" >&2; exit 2; }
 lm=$1 out=$2
@@ -22,21 +24,30 @@ packages="apache2-doc debian-policy debian-reference-en developers-reference git
 # The shapes: d 64, two layers. One expert is the twin: the same active size, all of it always.
 shape() {
     case $1 in
-        small) echo hidden=32 ;;
-        twin) echo hidden=64 ;;
-        experts4) echo hidden=32 experts=4 topk=2 ;;
-        experts16) echo hidden=32 experts=16 topk=2 ;;
-        experts64) echo hidden=32 experts=64 topk=2 ;;
-        total) echo hidden=2048 ;;
+        small) echo hidden=64 ;;
+        twin) echo hidden=128 ;;
+        experts4) echo hidden=64 experts=4 topk=2 ;;
+        experts16) echo hidden=64 experts=16 topk=2 ;;
+        experts64) echo hidden=64 experts=64 topk=2 ;;
+        total) echo hidden=4096 ;;
+    esac
+}
+
+# Millions of tokens of a model's runs.
+lengths() {
+    case $1 in
+        experts64) awk "BEGIN { print $tokens / 2, $tokens }" ;;
+        total) awk "BEGIN { print .54 * $tokens }" ;;
+        *) echo "$tokens" ;;
     esac
 }
 
 # The learning rates that are tried: the common one, and what experts learn at, times it.
 rates() {
     case $1 in
-        experts*) echo ".005,1 .008,.5 .008,1 .008,1.7 .012,1" ;;
-        total) echo ".002,1 .004,1 .008,1" ;;
-        *) echo ".006,1 .008,1 .012,1 .016,1" ;;
+        experts*) echo ".005,1 .008,1 .012,1 .008,.5" ;;
+        total) echo ".002,1 .004,1" ;;
+        *) echo ".008,1 .012,1 .016,1" ;;
     esac
 }
 
@@ -64,8 +75,7 @@ for model in $models; do
         run "pilot-$model-$rate" tokens="$pilot" lr="${rate%,*}" expert_lr="${rate#*,}" $(shape "$model")
     done
     best=$($py best "$out"/runs/pilot-"$model"-*.jsonl)
-    for share in 4 2 1; do
-        length=$(awk "BEGIN { print $tokens / $share }")
+    for length in $(lengths "$model"); do
         for seed in $seeds; do
             run "run-$model-$length-$seed" tokens="$length" seed="$seed" $best $(shape "$model")
         done
@@ -77,5 +87,5 @@ echo; echo "Runs:"; echo
 $py table "$out"/runs/run-*.jsonl
 for model in twin total; do
     echo
-    $py reach "$out"/runs/run-$model-"$tokens"-*.jsonl -- "$out"/runs/run-*.jsonl
+    $py reach "$out"/runs/run-$model-"$(lengths $model)"-*.jsonl -- "$out"/runs/run-*.jsonl
 done
