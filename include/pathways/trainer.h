@@ -25,9 +25,9 @@ typedef struct pwy_progress pwy_progress;
 typedef int (*pwy_progress_fn)(const pwy_progress *progress, void *user);
 
 /** Options, as a recipe's `train:` (docs/recipe.md): `minutes`, `steps` or `epochs` (one of them; default 5 minutes),
- *  `seed` 1, `threads` (the context's), `batch` 64, `chunk` (8: rows of one task in a row), `lr` .002, `learn_lr` (a
- *  tenth of `lr`: of pwy_trainer_learn), `warmup` .05,
- *  `temperature` 2, `clip` 1, `weight_decay` .05, `dropout` 0, `max_bad_rows` 100, `dtype` "f32" (or "bf16"), `plan`
+ *  `seed` 1, `threads` (the context's), `batch` 64, `chunk` (8: rows of one task in a row), `lr` .002
+ *  (of tasks that are added .01), `learn_lr` (a tenth of `lr`: of pwy_trainer_learn), `warmup` .05, `temperature` 2,
+ *  `clip` 1, `weight_decay` .05, `dropout` 0, `max_bad_rows` 100, `dtype` "f32" (or "bf16"), `plan`
  *  (with `steps`: what a run by minutes came to), `freeze` (a list of parameter names, * allowed), `checkpoint` (a path
  *  that is written when the run is stopped), `tasks` (a list of names: only these learn, while the trunk that all share
  *  moves on). Tasks without training rows (a model from a file has none until

@@ -18,7 +18,8 @@ static const char more[] =
     "  --data DIR       the folder that the recipe's paths start from\n"
     "  --threads N      default: every processor; with --steps or --epochs the model is the same for any number\n"
     "  --seed N         default 1\n"
-    "  --batch N, --lr X, --warmup X, --dropout X, --weight-decay X, --clip X: as in the recipe's `train:`\n"
+    "  --batch N, --lr X (default .01), --warmup X, --dropout X, --weight-decay X, --clip X: as in the\n"
+    "  recipe's `train:`\n"
     "  --quiet          no progress; warnings only\n\n"
     "Ctrl-C leaves MODEL as it was. Exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted.\n";
 

@@ -62,15 +62,21 @@ static bool by_adafactor(const struct pw_train_options *o)
     return o->optimizer != NULL && strcmp(o->optimizer, "adafactor") == 0;
 }
 
+/* What a task that is added trains is little, and stands on what does not move: it takes, and needs, larger steps. */
+static double usual_rate(const struct pwy_trainer *t)
+{
+    return by_adafactor(&t->o) || t->first > 0 ? 1e-2 : 2e-3;
+}
+
 static pwy_status read_options(struct pwy_trainer *t, const struct pw_node *options)
 {
-    t->o = (struct pw_train_options){.seed = 1, .threads = t->model->ctx->threads, .batch = 64, .lr = 2e-3,
+    t->o = (struct pw_train_options){.seed = 1, .threads = t->model->ctx->threads, .batch = 64,
                                      .warmup = .05, .accumulate = 1,
                                      .temperature = 2, .clip = 1, .weight_decay = .05, .max_bad_rows = 100};
     if (options == NULL) PW_NEED(t->given = pw_node_new(PW_MAP));
     else PW_NEED(t->given = pw_node_copy(options));
     PW_TRY(pw_options_read(t->given, "train", pw_train_table, &t->o));
-    if (by_adafactor(&t->o) && pw_node_get(t->given, "lr") == NULL) t->o.lr = 1e-2;
+    if (pw_node_get(t->given, "lr") == NULL) t->o.lr = usual_rate(t);
     if (by_adafactor(&t->o) && pw_node_get(t->given, "weight_decay") == NULL) t->o.weight_decay = -1;
     if (pw_node_get(t->given, "learn_lr") == NULL) t->o.learn_lr = .1 * t->o.lr;
     return check_options(t->given, &t->o);
