@@ -17,7 +17,7 @@ bench_which_SOURCES = bench/which.c
 bench_which_LDADD = libpathways-media-internal.la libpathways-internal.la
 endif
 EXTRA_DIST += bench/bf16.sh bench/torch.py
-EXTRA_DIST += bench/continual.py bench/protocols.py
+EXTRA_DIST += bench/continual.py bench/reuse.py bench/sets.py bench/protocols.py
 if MEDIA
 EXTRA_PROGRAMS += bench/answers
 bench_answers_SOURCES = bench/answers.c

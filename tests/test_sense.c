@@ -136,6 +136,40 @@ START_TEST(picture_sizes)
 }
 END_TEST
 
+/* Blocks of its own start as those that are shared, as many as there are numbers for, and move none of them. */
+START_TEST(own_blocks)
+{
+    static const struct { int64_t numbers; int own; } want[] = {{600, 0}, {700, 1}, {2000, 2}, {30000, 3}, {99999, 4}};
+    static real a[1 << 16], b[1 << 16];
+    struct pw_arena *arena = pw_arena_new();
+    struct rows r = pictures(28, 28, 1);
+    struct pw_sense first = sense_open(&pw_sense_image, "classify", 3, D, NULL);
+    sense_fit(&first, &r, 0, NULL);
+    struct pw_sense added = first;
+    struct pw_fit fit = {.arg = &r, .n_train = r.n, .row = rows_row, .kind = "classify", .outputs = 3,
+                         .numbers = want[_i].numbers};
+    added.own = (char *)"task/u/x";
+    ck_assert_int_eq(added.ops->open(&added, NULL), PWY_OK);
+    ck_assert_int_eq(added.ops->fit(&added, &fit), PWY_OK);
+    ck_assert_int_eq(added.ops->declare(&added), PWY_OK);
+    struct pw_param *gain = pw_params_find(added.params, "task/u/x/conv3.gain");
+    ck_assert(want[_i].own > 0 ? gain != NULL : gain == NULL);
+    for (int i = 0; i < 3; i++) {
+        static const char *const name[] = {"task/u/x/conv1.w", "task/u/x/conv2.w", "task/u/x/conv3.w"};
+        ck_assert_int_eq(pw_params_find(added.params, name[i]) != NULL, want[_i].own > i + 1);
+    }
+    size_t n = answers(&first, 0, 4, NULL, arena, a);
+    ck_assert_uint_eq(answers(&added, 0, 4, NULL, arena, b), n);
+    ck_assert_mem_eq(a, b, n * sizeof(real));
+    if (gain != NULL) gain->w[0] += 1;
+    answers(&first, 0, 4, NULL, arena, b);
+    ck_assert_mem_eq(a, b, n * sizeof(real));
+    added.ops->close(&added);
+    pw_arena_free(arena);
+    sense_close(&first);
+}
+END_TEST
+
 START_TEST(picture_values)
 {
     static uint8_t clear[28 * 28 * 4], flat[56 * 56];
@@ -353,6 +387,7 @@ static Suite *suite(void)
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, same_answers, 0, 3);
     tcase_add_loop_test(c, picture_sizes, 0, 5);
+    tcase_add_loop_test(c, own_blocks, 0, 5);
     tcase_add_test(c, picture_values);
     tcase_add_test(c, picture_augment);
     tcase_add_test(c, bad_pictures);

@@ -85,7 +85,7 @@ START_TEST(image)
         for (size_t j = 0; j < sizeof pixels[i]; j++) pixels[i][j] = (uint8_t)pw_rng_below(&rng, 256);
         value[i] = picture(pixels[i], 13, 20, 3);
     }
-    struct pw_sense s = sense_open(&pw_sense_image, "classify", 3, D, NULL);
+    struct pw_sense s = sense_open(&pw_sense_image, "classify", 3, D, _i == 0 ? NULL : "{\"own\": 3}");
     sense_fit(&s, &r, 0, NULL);
     ck_assert_int_eq(s.wide_dense, 1 * 2 * D);
     check_sense(&s, &r);
@@ -164,7 +164,7 @@ static Suite *suite(void)
     Suite *s = suite_create("sense_double");
     TCase *c = tcase_create("gradients");
     tcase_set_timeout(c, 120);
-    tcase_add_test(c, image);
+    tcase_add_loop_test(c, image, 0, 2);
     tcase_add_test(c, audio);
     tcase_add_test(c, series);
     tcase_add_loop_test(c, table, 0, 4);

@@ -25,7 +25,8 @@ typedef struct pwy_score pwy_score;
 
 /** Options: `threads` (1: the caller's); for tasks that write `max_new` (64 tokens at most), `temperature` (0: greedy)
  *  and `seed` (1); `shuffle_routes` (0: off; else a key that permutes the router's choices: what is the routing
- *  worth?). The answers are the same to the bit on any number of threads. @since 0.1 */
+ *  worth?); `path` (both; or trunk or wide: what one of them answers alone, of tasks that have both). The answers are
+ *  the same to the bit on any number of threads. @since 0.1 */
 PWY_API pwy_status pwy_session_new(pwy_model *model, const pwy_options *options, pwy_session **out);
 /** NULL allowed. @since 0.1 */
 PWY_API void pwy_session_free(pwy_session *session);

@@ -12,11 +12,13 @@
 
 struct pwy_session { pwy_model *model; struct pw_infer *infer; struct pw_generate generate; };
 
-struct session_options { int64_t threads, max_new, seed, shuffle_routes; double temperature; };
+struct session_options { int64_t threads, max_new, seed, shuffle_routes, path; double temperature; };
 #define FIELD(name, type, min, max) {#name, type, offsetof(struct session_options, name), min, max}
+static const char *const path_words[] = {"both", "trunk", "wide", NULL};
 static const struct pw_option session_table[] = {
     FIELD(threads, PW_OPT_INT, 1, 1024), FIELD(max_new, PW_OPT_INT, 1, 1 << 20), FIELD(seed, PW_OPT_INT, 0, 9e15),
-    FIELD(shuffle_routes, PW_OPT_INT, 0, 9e15), FIELD(temperature, PW_OPT_NUMBER, 0, 100), {0}};
+    FIELD(shuffle_routes, PW_OPT_INT, 0, 9e15), FIELD(temperature, PW_OPT_NUMBER, 0, 100),
+    {"path", PW_OPT_WORD, offsetof(struct session_options, path), 0, 0, path_words}, {0}};
 
 pwy_status pwy_session_new(pwy_model *model, const pwy_options *options, pwy_session **out)
 {
@@ -32,6 +34,7 @@ pwy_status pwy_session_new(pwy_model *model, const pwy_options *options, pwy_ses
         return status;
     }
     s->infer->x.shuffle = o.shuffle_routes;
+    s->infer->path = o.path;
     s->generate = (struct pw_generate){o.max_new, o.temperature, (uint64_t)o.seed};
     s->model = pw_model_hold(model);
     *out = s;

@@ -20,10 +20,11 @@ static const char more[] =
     "  --data DIR           the folder that the recipe's paths start from\n"
     "  --threads N          default 1; the scores are the same to the bit\n"
     "  --shuffle-routes KEY permute the routers' choices by KEY: what the routing is worth\n"
+    "  --path WHAT          both (the default), or what the trunk or the wide path answers alone\n"
     "  --max-bad-rows N     bad rows to skip before it is an error (default 100)\n\n"
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 
-struct eval { const char *model_path, *recipe_path, *split, *task, *data, *threads, *shuffle, *max_bad, *matrix, *after; bool json, baseline, help;
+struct eval { const char *model_path, *recipe_path, *split, *task, *data, *threads, *shuffle, *path, *max_bad, *matrix, *after; bool json, baseline, help;
     pwy_context *ctx; pwy_recipe *recipe; pwy_model *model; pwy_session *session; pwy_split which; int64_t bad_rows;
     int name_width, senses_width; struct cli_scored *scored; int n_scored; };
 
@@ -34,6 +35,7 @@ static pwy_status open_session(struct eval *e)
     if (status != PWY_OK) return status;
     if (e->threads != NULL) status = pwy_options_set(o, "threads", e->threads);
     if (status == PWY_OK && e->shuffle != NULL) status = pwy_options_set(o, "shuffle_routes", e->shuffle);
+    if (status == PWY_OK && e->path != NULL) status = pwy_options_set(o, "path", e->path);
     if (status == PWY_OK) status = pwy_session_new(e->model, o, &e->session);
     pwy_options_free(o);
     return status;
@@ -206,7 +208,7 @@ int cli_eval(int argc, char **argv)
     struct eval e = {0};
     struct cli_flag flags[] = {{"--json", NULL, &e.json}, {"--split", &e.split, NULL}, {"--task", &e.task, NULL},
         {"--data", &e.data, NULL}, {"--threads", &e.threads, NULL}, {"--shuffle-routes", &e.shuffle, NULL},
-        {"--max-bad-rows", &e.max_bad, NULL}, {"--matrix", &e.matrix, NULL}, {"--after", &e.after, NULL},
+        {"--path", &e.path, NULL}, {"--max-bad-rows", &e.max_bad, NULL}, {"--matrix", &e.matrix, NULL}, {"--after", &e.after, NULL},
         {"--baseline", NULL, &e.baseline},
         {"--help", NULL, &e.help}, {"-h", NULL, &e.help}, {0}};
     if (!cli_flags(c, &argc, argv, flags, NULL)) return CLI_USAGE;

@@ -135,7 +135,9 @@ void pw_infer_answer(const struct pw_infer *f, int i, real *scores)
 {
     const struct pw_group *g = &f->pass.group[0];
     const struct pwy_task *t = g->net->task;
-    pw_group_fuse(g, i, t->wide_scale, t->trunk_scale, scores);
+    double wide = f->path == PW_PATH_BOTH ? t->wide_scale : f->path == PW_PATH_WIDE;
+    double trunk = f->path == PW_PATH_BOTH ? t->trunk_scale : f->path == PW_PATH_TRUNK;
+    pw_group_fuse(g, i, wide, trunk, scores);
     t->head->answer(t, f->x.kern, scores);
 }
 

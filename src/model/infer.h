@@ -18,6 +18,7 @@ void pw_encode(struct pw_encoder *e, const pwy_model *m, struct pw_encode_job *j
 pwy_status pw_encode_again(struct pw_encoder *e, const pwy_model *m, struct pw_encode_job *job);
 
 enum { PW_INFER_BATCH = 64 };
+enum { PW_PATH_BOTH, PW_PATH_TRUNK, PW_PATH_WIDE };
 struct pw_infer {
     const pwy_model *m;                 /* borrowed */
     struct pw_pool *pool; bool own_pool;
@@ -28,6 +29,7 @@ struct pw_infer {
     pwy_example *ex[PW_INFER_BATCH];    /* for rows of a source */
     struct pw_encode_job job[PW_INFER_BATCH];
     struct pw_item item[PW_INFER_BATCH];
+    int64_t path;                       /* what answers: both paths in the task's mix, or one of them alone */
     int64_t asked, before;   /* for messages: examples of the whole question, and before this pass; 0: the pass's own */
 };
 /* pool NULL: makes one of `threads`. */

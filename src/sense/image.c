@@ -1,17 +1,22 @@
 /* Pictures: three blocks of convolution shared by all tasks (32, 64, 128 channels), then 2x2 patches of the last map
    as rows. The rows of a picture, end to end, are also the wide path's features, with a gradient: the stem learns
-   fastest that way. A task has one size, fixed by its training pictures: the most common one, or the smallest box
+   fastest that way. A task that is added to others may have gains, norms and the first blocks of its own, which start as
+   copies (as residual adapters do: Rebuffi et al. 2017). A task has one size, fixed by its training pictures: the most common one, or the smallest box
    around all of them. */
 #include "sense/fitted.h"
 #include "sense/picture.h"
 #include "sense/project.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { BLOCKS = 3, MAP = 128, PATCH = 4 * MAP, PLACES = 16, LOOK = 1000 };
 
+/* What of the blocks is the task's own: nothing, gains and norms, and with them the first, two or all convolutions. */
+enum { OWN_NONE, OWN_NORMS, OWN_FIRST, OWN_TWO, OWN_ALL };
+
 struct image {
-    int64_t side; char *augment;                    /* settings */
+    int64_t side, own; char *augment;               /* settings; own: OWN_..., then what there is */
     bool shift, flip;
     int64_t height, width;                          /* of every picture of the task */
     int64_t map_h, map_w, grid_h, grid_w;           /* of the last map, of its patches */
@@ -30,6 +35,7 @@ struct image_keep {
 
 static const struct pw_option image_settings[] = {
     {"side", PW_OPT_INT, offsetof(struct image, side), PW_PICTURE_MIN, 8 * 2 * PLACES},
+    {"own", PW_OPT_INT, offsetof(struct image, own), OWN_NONE, OWN_ALL},
     {"augment", PW_OPT_TEXT, offsetof(struct image, augment), 0, 0}, {0}};
 
 static void image_close(struct pw_sense *s)
@@ -114,6 +120,81 @@ static void choose_size(struct pw_sense *s, const struct sizes *sizes)
     set_size(s, height < PW_PICTURE_MIN ? PW_PICTURE_MIN : height, width < PW_PICTURE_MIN ? PW_PICTURE_MIN : width);
 }
 
+/* --- the blocks --- */
+
+static int channels(int block)
+{
+    return block < 0 ? 3 : 32 << block;
+}
+
+static bool has_own(const struct image *im, int block)
+{
+    return im->own > OWN_NORMS + block;
+}
+
+/* "image.conv1" or "task/T/P/conv1". */
+static pwy_status block_name(const struct pw_sense *s, int i, bool own, char *out, size_t size)
+{
+    int len = own ? snprintf(out, size, "%s/conv%d", s->own, i + 1) : snprintf(out, size, "image.conv%d", i + 1);
+    return len > 0 && (size_t)len < size ? PWY_OK : pw_fail(PWY_E_ARGUMENT, "image: the part's name is too long");
+}
+
+static pwy_status declare_block(struct pw_sense *s, int i)
+{
+    const struct image *im = s->state;
+    struct pw_conv_block *b = &((struct image *)s->state)->block[i];
+    struct pw_params *set = s->params;
+    int c_in = channels(i - 1), c_out = channels(i);
+    char w[512], norms[512];
+    PW_TRY(block_name(s, i, has_own(im, i), w, sizeof w));
+    PW_TRY(block_name(s, i, im->own >= OWN_NORMS, norms, sizeof norms));
+    b->c_in = c_in;
+    b->c_out = c_out;
+    PW_TRY(pw_param_declare(set, PW_MATRIX, PW_UNIFORM, 1 / sqrt(9.0 * c_in), 4, PW_SHAPE(3, 3, c_in, c_out), &b->w,
+                            "%s.w", w));
+    PW_TRY(pw_param_declare(set, PW_VECTOR, PW_ONES, 0, 1, PW_SHAPE(c_out), &b->gain, "%s.gain", norms));
+    PW_TRY(pw_param_declare(set, PW_VECTOR, PW_ONES, 0, 1, PW_SHAPE(c_out), &b->gn_gain, "%s.norm.w", norms));
+    return pw_param_declare(set, PW_VECTOR, PW_ZEROS, 0, 1, PW_SHAPE(c_out), &b->gn_bias, "%s.norm.b", norms);
+}
+
+static void start_as(struct pw_param *own, const struct pw_param *shared)
+{
+    if (own != shared) memcpy(own->w, shared->w, (size_t)own->n * sizeof(real));
+}
+
+/* Own blocks start as what is shared. */
+static pwy_status start_own(struct pw_sense *s)
+{
+    struct image *im = s->state;
+    int64_t own = im->own;
+    for (int i = 0; i < BLOCKS; i++) {
+        struct pw_conv_block *b = &im->block[i], shared;
+        im->own = OWN_NONE;
+        PW_TRY(declare_block(s, i));
+        shared = *b;
+        im->own = own;
+        PW_TRY(declare_block(s, i));
+        start_as(b->w, shared.w);
+        start_as(b->gain, shared.gain);
+        start_as(b->gn_gain, shared.gn_gain);
+        start_as(b->gn_bias, shared.gn_bias);
+    }
+    return PWY_OK;
+}
+
+/* As much as the numbers allow, where there is something to start from. */
+static void choose_own(struct pw_sense *s, int64_t numbers)
+{
+    struct image *im = s->state;
+    if (numbers == 0 || im->own > OWN_NONE || pw_params_find(s->params, "image.conv1.w") == NULL) return;
+    for (int i = 0; i < BLOCKS; i++) numbers -= 3 * channels(i);
+    if (numbers < 0) return;
+    im->own = OWN_NORMS;
+    for (int i = 0; i < BLOCKS && (numbers -= 9 * channels(i - 1) * channels(i)) >= 0; i++) im->own++;
+}
+
+/* --- fit --- */
+
 static pwy_status image_fit(struct pw_sense *s, const struct pw_fit *fit)
 {
     int64_t take = fit->n_train < LOOK ? fit->n_train : LOOK;
@@ -122,44 +203,33 @@ static pwy_status image_fit(struct pw_sense *s, const struct pw_fit *fit)
     pwy_status status = count_sizes(s->state, fit, take, &sizes);
     if (status == PWY_OK) choose_size(s, &sizes);
     free(sizes.size);
-    return status;
+    choose_own(s, fit->numbers);
+    return status == PWY_OK && ((struct image *)s->state)->own > OWN_NONE ? start_own(s) : status;
 }
 
 static pwy_status image_save(const struct pw_sense *s, struct pw_node *into)
 {
     const struct image *im = s->state;
     PW_TRY(pw_fitted_put(into, "height", (double)im->height));
+    if (im->own > OWN_NONE) PW_TRY(pw_fitted_put(into, "own", (double)im->own));
     return pw_fitted_put(into, "width", (double)im->width);
 }
 
 static pwy_status image_load(struct pw_sense *s, const struct pw_node *from)
 {
-    double height, width;
+    double height, width, own = OWN_NONE;
     PW_TRY(pw_fitted_get(from, "image", "height", PW_PICTURE_MIN, 8 * 2 * PLACES, &height));
     PW_TRY(pw_fitted_get(from, "image", "width", PW_PICTURE_MIN, 8 * 2 * PLACES, &width));
+    if (pw_node_get(from, "own") != NULL) PW_TRY(pw_fitted_get(from, "image", "own", OWN_NONE, OWN_ALL, &own));
+    ((struct image *)s->state)->own = (int64_t)own;
     set_size(s, (int64_t)height, (int64_t)width);
     return PWY_OK;
-}
-
-/* --- parameters: all shared --- */
-
-static pwy_status declare_block(struct pw_sense *s, int i, int c_in, int c_out)
-{
-    struct pw_conv_block *b = &((struct image *)s->state)->block[i];
-    struct pw_params *set = s->params;
-    b->c_in = c_in;
-    b->c_out = c_out;
-    PW_TRY(pw_param_declare(set, PW_MATRIX, PW_UNIFORM, 1 / sqrt(9.0 * c_in), 4, PW_SHAPE(3, 3, c_in, c_out), &b->w,
-                            "image.conv%d.w", i + 1));
-    PW_TRY(pw_param_declare(set, PW_VECTOR, PW_ONES, 0, 1, PW_SHAPE(c_out), &b->gain, "image.conv%d.gain", i + 1));
-    PW_TRY(pw_param_declare(set, PW_VECTOR, PW_ONES, 0, 1, PW_SHAPE(c_out), &b->gn_gain, "image.conv%d.norm.w", i + 1));
-    return pw_param_declare(set, PW_VECTOR, PW_ZEROS, 0, 1, PW_SHAPE(c_out), &b->gn_bias, "image.conv%d.norm.b", i + 1);
 }
 
 static pwy_status image_declare(struct pw_sense *s)
 {
     struct image *im = s->state;
-    for (int i = 0, c = 3; i < BLOCKS; c = 32 << i++) PW_TRY(declare_block(s, i, c, 32 << i));
+    for (int i = 0; i < BLOCKS; i++) PW_TRY(declare_block(s, i));
     PW_TRY(pw_project_declare(s->params, "image.patch", PATCH, s->d, &im->patch));
     PW_TRY(pw_param_declare(s->params, PW_VECTOR, PW_NORMAL, .1, 2, PW_SHAPE(PLACES, s->d), &im->row, "image.row"));
     return pw_param_declare(s->params, PW_VECTOR, PW_NORMAL, .1, 2, PW_SHAPE(PLACES, s->d), &im->column,

@@ -9,10 +9,14 @@
 enum { ROWS = 2000, FEW = 10 };         /* of validation, at most; fewer tell nothing: the usual mix stays */
 
 struct mix { double wide, trunk; };
-/* Numbers are averaged; log-odds are added, since a trunk that has seen its rows often is over-confident. */
+/* Numbers are averaged; log-odds are added, since a trunk that has seen its rows often is over-confident. A wide path that
+   has seen them seldom is the contrary: each sum is tried at several temperatures, or else the surer path would be
+   taken for its sureness. */
 static const struct mix number_mix[] = {{1, 0}, {.9, .1}, {.75, .25}, {.5, .5}, {.25, .75}, {0, 1}};
-static const struct mix label_mix[] = {{1, 0}, {1, .1}, {1, .25}, {1, .5}, {1, 1}, {1, 2}, {.5, .25}, {.5, .5},
-                                       {0, .5}, {0, 1}};
+static const struct mix label_mix[] = {{1, 0}, {1, .1}, {1, .25}, {1, .5}, {1, 1}, {1, 2}, {0, 1}};
+static const double temperature[] = {1, 2, 4, .5};
+enum { NUMBER_MIXES = sizeof number_mix / sizeof *number_mix, LABEL_MIXES = sizeof label_mix / sizeof *label_mix,
+       TEMPERATURES = sizeof temperature / sizeof *temperature };
 
 /* both paths' answers (n, outputs) on the validation rows, and what would be right */
 struct heard {
@@ -72,17 +76,28 @@ static pwy_status mix_loss(struct heard *h, struct pw_exec *x, const struct mix 
     return PWY_OK;
 }
 
-static pwy_status least_loss(struct heard *h, struct pw_exec *x, const struct mix *mix, int n, struct mix *best)
+static pwy_status least_loss(struct heard *h, struct pw_exec *x, const struct mix *mix, int n, double scale,
+                             struct mix *best, double *least)
 {
-    double least = INFINITY, loss;
     for (int i = 0; i < n; i++) {
+        struct mix one = {scale * mix[i].wide, scale * mix[i].trunk};
+        double loss;
         size_t mark = pw_arena_mark(h->arena);
-        PW_TRY(mix_loss(h, x, &mix[i], &loss));
+        PW_TRY(mix_loss(h, x, &one, &loss));
         pw_arena_release(h->arena, mark);
-        if (!(loss < least)) continue;
-        least = loss;
-        *best = mix[i];
+        if (!(loss < *least)) continue;
+        *least = loss;
+        *best = one;
     }
+    return PWY_OK;
+}
+
+static pwy_status least_of_all(struct heard *h, struct pw_exec *x, bool number, struct mix *best)
+{
+    double least = INFINITY;
+    if (number) return least_loss(h, x, number_mix, NUMBER_MIXES, 1, best, &least);
+    for (int i = 0; i < TEMPERATURES; i++)
+        PW_TRY(least_loss(h, x, label_mix, LABEL_MIXES, temperature[i], best, &least));
     return PWY_OK;
 }
 
@@ -96,8 +111,7 @@ static pwy_status choose(struct heard *h, struct pw_infer *f)
         PW_TRY(heard_open(h, t->source[PWY_VALID]->n < ROWS ? t->source[PWY_VALID]->n : ROWS));
         PW_TRY(pw_infer_scan(f, h->net, t->source[PWY_VALID], &scan, hear, h));
     }
-    if (h->n >= FEW && number) PW_TRY(least_loss(h, &f->x, number_mix, sizeof number_mix / sizeof *number_mix, &best));
-    else if (h->n >= FEW) PW_TRY(least_loss(h, &f->x, label_mix, sizeof label_mix / sizeof *label_mix, &best));
+    if (h->n >= FEW) PW_TRY(least_of_all(h, &f->x, number, &best));
     t->wide_scale = best.wide;
     t->trunk_scale = best.trunk;
     return PWY_OK;
