@@ -24,7 +24,9 @@ static const char more[] =
     "  --max-bad-rows N     bad rows to skip before it is an error (default 100)\n\n"
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 
-struct eval { const char *model_path, *recipe_path, *split, *task, *data, *threads, *shuffle, *path, *max_bad, *matrix, *after; bool json, baseline, help;
+struct eval {
+    const char *model_path, *recipe_path, *split, *task, *data, *threads, *shuffle, *path, *max_bad, *matrix, *after;
+    bool json, baseline, help;
     pwy_context *ctx; pwy_recipe *recipe; pwy_model *model; pwy_session *session; pwy_split which; int64_t bad_rows;
     int name_width, senses_width; struct cli_scored *scored; int n_scored; };
 

@@ -35,7 +35,8 @@ pwy_status pw_config_json(const pwy_model *m, char **out)
 
 struct pw_tensor pw_text_tensor(const char *name, const char *text)
 {
-    return (struct pw_tensor){.name = (char *)(uintptr_t)name, .dtype = PW_U8, .rank = 1, .shape = {(int64_t)strlen(text)}, .data = text,
+    return (struct pw_tensor){.name = (char *)(uintptr_t)name, .dtype = PW_U8, .rank = 1,
+                              .shape = {(int64_t)strlen(text)}, .data = text,
                               .bytes = strlen(text)};
 }
 
@@ -250,7 +251,8 @@ static pwy_status check_version(const struct pw_node *config, const char *name)
 static bool is_param(const struct pw_tensor *t)
 {
     size_t len = strlen(t->name);
-    return t->dtype == REAL_TYPE && !pw_is_packed(t) && strncmp(t->name, "pathways.", 9) != 0 && strncmp(t->name, "checkpoint.", 11) != 0
+    return t->dtype == REAL_TYPE && !pw_is_packed(t) && strncmp(t->name, "pathways.", 9) != 0
+        && strncmp(t->name, "checkpoint.", 11) != 0
         && !(len > 5 && strcmp(t->name + len - 5, ".load") == 0);
 }
 

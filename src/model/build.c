@@ -18,7 +18,8 @@ const struct pw_option pw_shape_options[] = {
     FIELD(window, PW_OPT_INT, 8, 4095), FIELD(seed, PW_OPT_INT, 0, 9e15), FIELD(parallel, PW_OPT_FLAG, 0, 0),
     FIELD(balance, PW_OPT_NUMBER, 0, 10), FIELD(zloss, PW_OPT_NUMBER, 0, 10), FIELD(expert_lr, PW_OPT_NUMBER, .01, 100),
     WORD(router, pw_router_all_words), WORD(gate, pw_gate_words),
-    WORD(normalise, pw_normalise_words), WORD(balance_by, pw_balance_words), FIELD(gate_scale, PW_OPT_NUMBER, 0, 1e6), FIELD(capacity, PW_OPT_NUMBER, 0, 1e6),
+    WORD(normalise, pw_normalise_words), WORD(balance_by, pw_balance_words),
+    FIELD(gate_scale, PW_OPT_NUMBER, 0, 1e6), FIELD(capacity, PW_OPT_NUMBER, 0, 1e6),
     FIELD(bias_rate, PW_OPT_NUMBER, 0, 1), FIELD(jitter, PW_OPT_NUMBER, 0, .99), {0}};
 
 pwy_status pw_shape_check(struct pw_shape *s)
@@ -42,7 +43,8 @@ pwy_status pw_shape_check(struct pw_shape *s)
 static pwy_status read_shape(const struct pw_node *options, int n_tasks, struct pw_shape *s)
 {
     *s = (struct pw_shape){.d = 128, .layers = 2, .heads = 4, .experts = n_tasks > 8 ? 16 : 8, .topk = 2, .vocab = 4096,
-                           .window = 256, .seed = 1, .balance = .01, .zloss = 0, .expert_lr = 1, .gate_scale = 1, .bias_rate = .001};
+                           .window = 256, .seed = 1, .balance = .01, .zloss = 0, .expert_lr = 1,
+                           .gate_scale = 1, .bias_rate = .001};
     PW_TRY(pw_options_read(options, "model", pw_shape_options, s));
     return pw_shape_check(s);
 }

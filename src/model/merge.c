@@ -33,7 +33,8 @@ static bool is_router(const char *name)
 static pwy_status same_shape(const struct pw_shape *a, const struct pw_shape *b)
 {
     bool same = a->d == b->d && a->layers == b->layers && a->heads == b->heads && a->kv_heads == b->kv_heads
-             && (a->experts == 0) == (b->experts == 0) && a->topk == b->topk && a->hidden == b->hidden && a->shared == b->shared
+             && (a->experts == 0) == (b->experts == 0) && a->topk == b->topk && a->hidden == b->hidden
+             && a->shared == b->shared
              && a->window == b->window && a->parallel == b->parallel;
     return same ? PWY_OK : other_ancestry("model");
 }

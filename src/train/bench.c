@@ -32,7 +32,8 @@ static const struct pw_option bench_table[] = {
     {"dtype", PW_OPT_TEXT, offsetof(struct bench_options, dtype), 0, 0}, {0}};
 
 struct bench {
-    double memory_ms, cpu_ms, first_ms;  /* cpu_ms: of all threads, the mean; first_ms: of the first prediction, from a file that is not in memory */
+    double memory_ms, cpu_ms, first_ms;  /* cpu_ms: of all threads, the mean; first_ms: of the first prediction, from a
+                                           file that is not in memory */
     struct pw_touched open, run;         /* by opening the file; by the steps that were timed, or by that prediction */
     struct pw_bench_file file;
     const char *what; struct bench_options o;

@@ -115,7 +115,8 @@ struct pwy_trainer {
     struct pw_schedule schedule;
     struct pw_mixture mixture;
     struct pw_adamw adamw;
-    struct pw_adamw doing; int64_t learned, learned_before;    /* learning by doing: one step each; before: what the model had */
+    struct pw_adamw doing;              /* learning by doing */
+    int64_t learned, learned_before;    /* one step each; before: what the model had */
     struct pw_pool *pool;
     struct pw_encoder encoder;
     struct pw_exec x;
