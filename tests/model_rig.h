@@ -212,6 +212,15 @@ static inline struct bytes rig_bytes(const pwy_model *m)
     return b;
 }
 
+static inline pwy_model *rig_reopened(const pwy_model *m)
+{
+    struct bytes b = rig_bytes(m);
+    pwy_model *again;
+    OK(pwy_model_open_memory(NULL, b.data, b.len, &again));
+    free(b.data);
+    return again;
+}
+
 static inline void rig_same(struct bytes a, struct bytes b)
 {
     ck_assert_int_eq(a.len, b.len);

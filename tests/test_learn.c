@@ -31,15 +31,6 @@ static pwy_model *model_of(pwy_trainer *t)
     return m;
 }
 
-static pwy_model *reopened(const pwy_model *m)
-{
-    struct bytes b = rig_bytes(m);
-    pwy_model *again;
-    OK(pwy_model_open_memory(NULL, b.data, b.len, &again));
-    free(b.data);
-    return again;
-}
-
 /* The label that a model gives to a message, and how sure it is; the caller's. */
 static char *answer(pwy_model *m, const char *message, double *score)
 {
@@ -70,7 +61,7 @@ static void learns_what_it_errs_on(pwy_trainer *t, pwy_model *m)
     OK(pwy_example_set_label(ex, want));
     for (int i = 0; i < 60; i++) OK(pwy_trainer_learn(t, "words", ex));
     ck_assert_int_eq(pwy_trainer_learned(t), 60);
-    pwy_model *taught = model_of(t), *again = reopened(taught);
+    pwy_model *taught = model_of(t), *again = rig_reopened(taught);
     char *now = answer(taught, wrong, &score), *later = answer(again, wrong, &score);
     ck_assert_msg(strcmp(now, want) == 0, "'%s' is still %s", wrong, now);
     ck_assert_str_eq(later, want);
@@ -98,7 +89,7 @@ END_TEST
 /* A model from a file has no rows: it learns by doing alone, and says so when it is asked to run. */
 START_TEST(on_a_saved_model)
 {
-    pwy_model *trained = rig_trained(rig_model(NULL, TASKS, NULL), "steps: 12, batch: 8"), *m = reopened(trained);
+    pwy_model *trained = rig_trained(rig_model(NULL, TASKS, NULL), "steps: 12, batch: 8"), *m = rig_reopened(trained);
     pwy_trainer *t = rig_trainer(m, "lr: 0.01");
     FAILS(pwy_trainer_run(t), PWY_E_STATE);
     SAYS("no task has training rows");
@@ -213,7 +204,7 @@ START_TEST(sealed_tasks_stay)
     SAYS("task 'price': it is sealed");
     ck_assert_int_eq(pwy_trainer_learned(t), 0);
     for (int64_t i = 0; i < 30; i++) learn(t, R_TEXT, i);
-    pwy_model *now = model_of(t), *again = reopened(now);
+    pwy_model *now = model_of(t), *again = rig_reopened(now);
     rig_same_answers(now, NULL, 1 << R_TABLE | 1 << R_IMAGE, 16, old);
     rig_same_answers(again, "threads: 2", 1 << R_TABLE | 1 << R_IMAGE, 16, old);
     OK(pwy_model_check(again, "price"));
@@ -348,7 +339,7 @@ START_TEST(counted)
 {
     pwy_model *m = rig_trained(rig_model(NULL, TASKS, NULL), "steps: 3, batch: 8");
     for (int round = 1; round <= 2; round++) {
-        pwy_model *old = reopened(m);
+        pwy_model *old = rig_reopened(m);
         pwy_trainer *t = rig_trainer(old, NULL);
         for (int64_t i = 0; i < 4; i++) learn(t, R_TEXT, i);
         pwy_model_free(m);

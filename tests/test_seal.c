@@ -58,15 +58,6 @@ static pwy_model *added(pwy_model *m, int tasks, const char *how)
     return out;
 }
 
-static pwy_model *reopened(const pwy_model *m)
-{
-    struct bytes b = rig_bytes(m);
-    pwy_model *again;
-    OK(pwy_model_open_memory(NULL, b.data, b.len, &again));
-    free(b.data);
-    return again;
-}
-
 START_TEST(sealing_keeps_what_is_answered)
 {
     pwy_model *all = seal(before, NULL, "tolerance: 0");
@@ -87,7 +78,7 @@ END_TEST
 
 START_TEST(sealed_and_reopened_is_the_same)
 {
-    pwy_model *again = reopened(sealed);
+    pwy_model *again = rig_reopened(sealed);
     rig_same_answers(again, "threads: 2", OLD, 16, old_answers);
     OK(pwy_model_check(again, NULL));
     struct bytes one = rig_bytes(sealed), two = rig_bytes(again);
@@ -100,9 +91,9 @@ END_TEST
 START_TEST(added_tasks_move_nothing)
 {
     static const int tasks[] = {R_SERIES, R_TWO, R_AUDIO, R_BYTES, R_WRITE};
-    pwy_model *m = reopened(sealed);
+    pwy_model *m = rig_reopened(sealed);
     for (int i = 0; i < 5; i++) {
-        pwy_model *more = added(m, 1 << tasks[i], "steps: 6, batch: 8"), *again = reopened(more);
+        pwy_model *more = added(m, 1 << tasks[i], "steps: 6, batch: 8"), *again = rig_reopened(more);
         rig_same_answers(more, NULL, OLD, 1, old_answers);
         rig_same_answers(again, NULL, OLD, 16, old_answers);
         rig_same_answers(again, "threads: 2", OLD, 16, old_answers);
@@ -251,7 +242,7 @@ END_TEST
 /* What is reused is shared with the model that it came from, and that one may go. */
 START_TEST(a_model_over_another_holds_it)
 {
-    pwy_model *base = reopened(sealed), *more = added(base, 1 << R_TWO, "steps: 2, batch: 8");
+    pwy_model *base = rig_reopened(sealed), *more = added(base, 1 << R_TWO, "steps: 2, batch: 8");
     struct pw_param *mine = pw_params_find(more->params, "trunk.0.qkv"),
                     *theirs = pw_params_find(base->params, "trunk.0.qkv");
     ck_assert_ptr_eq(mine->w, theirs->w);
@@ -362,7 +353,7 @@ START_TEST(extracted_is_the_same)
     pwy_model *m = added(sealed, 1 << R_TWO, "{steps: 4, batch: 8, add: {parameters: 100000, clones: 3}}"), *out, *again;
     char *mine = rig_ask(m, NULL, 1 << R_TWO, 16, 1);
     OK(pwy_model_extract(m, one, 1, &out));
-    again = reopened(out);
+    again = rig_reopened(out);
     ck_assert_int_eq(pwy_registry_count(pwy_model_registry(again)), 1);
     rig_same_answers(out, NULL, 1 << R_TWO, 16, mine);
     rig_same_answers(again, "threads: 2", 1 << R_TWO, 16, mine);
@@ -395,7 +386,7 @@ START_TEST(forgotten_pruned_renamed)
     pwy_model *m = added(sealed, 1 << R_SERIES, "{steps: 4, batch: 8, add: {parameters: 100000, clones: 2}}"), *out,
               *again;
     OK(pwy_model_forget(m, "wave", &out));
-    again = reopened(out);
+    again = rig_reopened(out);
     rig_same_answers(again, NULL, OLD, 16, old_answers);
     FAILS(pwy_model_digest(again, "wave", &(char *){NULL}), PWY_E_NOT_FOUND);
     ck_assert(pwy_model_parameters(again) <= pwy_model_parameters(sealed));
@@ -407,7 +398,7 @@ START_TEST(forgotten_pruned_renamed)
     ck_assert(pwy_model_parameters(out) <= pwy_model_parameters(m));
     pwy_model_free(out);
     OK(pwy_model_rename(m, "wave", "ripple", &out));
-    again = reopened(out);
+    again = rig_reopened(out);
     same_digest(m, "wave", again, "ripple");
     OK(pwy_model_check(again, NULL));
     rig_same_answers(again, NULL, OLD, 16, old_answers);
@@ -444,7 +435,7 @@ START_TEST(merged_is_the_same)
     OK(pwy_model_forget(cut, "shape", &rest));
     pwy_status status = pwy_model_merge(one, rest, &out);
     if (status == PWY_OK) {
-        pwy_model *again = reopened(out);
+        pwy_model *again = rig_reopened(out);
         rig_same_answers(again, NULL, OLD, 16, old_answers);
         rig_same_answers(again, NULL, 1 << R_SERIES, 16, wave);
         rig_same_answers(again, NULL, 1 << R_TWO, 16, mine);
@@ -464,7 +455,7 @@ END_TEST
 /* A byte of what a sealed task reads is changed, and found; one that it does not read is not its matter. */
 START_TEST(a_changed_number_is_found)
 {
-    pwy_model *m = reopened(sealed);
+    pwy_model *m = rig_reopened(sealed);
     struct pw_param *p = pw_params_find(m->params, "task/words/head.w");
     real *w = (real *)malloc((size_t)p->n * sizeof(real)), *was = p->w;
     memcpy(w, was, (size_t)p->n * sizeof(real));
@@ -549,7 +540,7 @@ END_TEST
 /* A task whose weights are as they were, but whose answers are not what was kept. */
 START_TEST(golden_answers_are_compared)
 {
-    pwy_model *m = reopened(sealed);
+    pwy_model *m = rig_reopened(sealed);
     struct pw_net *net;
     OK(pw_model_net(m, "words", &net));
     struct pw_node *answers = pw_node_get(net->task->golden, "answers");

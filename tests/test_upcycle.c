@@ -79,15 +79,6 @@ static double difference(pwy_model *a, pwy_model *b, int tasks)
     return most;
 }
 
-static pwy_model *reopened(const pwy_model *m)
-{
-    struct bytes b = rig_bytes(m);
-    pwy_model *again;
-    OK(pwy_model_open_memory(NULL, b.data, b.len, &again));
-    free(b.data);
-    return again;
-}
-
 static const char *const kept[] = {
     "experts: 8", "experts: 5, topk: 3, gate: sigmoid", "experts: 2, topk: 2", "experts: 1, topk: 1",
     "experts: 6, topk: 1, router: hash", "experts: 6, topk: 3, router: task", "experts: 4, balance_by: bias"};
@@ -95,7 +86,7 @@ static const char *const kept[] = {
 /* Of every kind of task, texts that are written among them; and the file of it. */
 START_TEST(answers_stay)
 {
-    pwy_model *sparse = upcycled(dense, kept[_i]), *again = reopened(sparse);
+    pwy_model *sparse = upcycled(dense, kept[_i]), *again = rig_reopened(sparse);
     ck_assert(pwy_model_parameters(sparse) >= pwy_model_parameters(dense));
     ck_assert_double_le(difference(dense, sparse, R_ALL), 1e-5);
     char *want = rig_ask(sparse, NULL, R_ALL, 16, 1);
@@ -159,7 +150,7 @@ START_TEST(it_trains_on)
 {
     pwy_model *short_one = rig_trained(rig_model(NULL, SOME, DENSE), "steps: 10, batch: 16");
     char *was = rig_ask(short_one, NULL, SOME, 16, 1);
-    pwy_model *sparse = upcycled(short_one, "experts: 4"), *file = reopened(sparse), *model, *after;
+    pwy_model *sparse = upcycled(short_one, "experts: 4"), *file = rig_reopened(sparse), *model, *after;
     pwy_registry *r = rig_registry(NULL, SOME);
     pwy_trainer *t;
     t = rig_trainer(file, NULL);
@@ -190,7 +181,7 @@ END_TEST
 START_TEST(shared_or_not_it_learns_the_same)
 {
     pwy_model *short_one = rig_trained(rig_model(NULL, SOME, DENSE), "steps: 3, batch: 16");
-    pwy_model *sparse = upcycled(short_one, "experts: 4"), *file = reopened(sparse), *model;
+    pwy_model *sparse = upcycled(short_one, "experts: 4"), *file = rig_reopened(sparse), *model;
     pwy_registry *r = rig_registry(NULL, SOME);
     OK(pwy_model_with_sources(file, r, &model));
     struct bytes one = finish(rig_trainer(sparse, "steps: 6, batch: 16, threads: 2"));

@@ -55,36 +55,19 @@ struct pw_tensor pw_param_tensor(const struct pw_param *p)
     return t;
 }
 
-struct listing {
-    struct pw_tensor *list; int64_t n;
-    char *config, *tok; char (*load_name)[40];
-    struct pw_image tasks;
-    struct pw_piece *piece; int64_t n_pieces;           /* of all expert tensors, an expert each */
-    char **name; int n_names;                           /* of packed tensors */
-};
+/* --- the tensors of parameters --- */
 
-static void listing_free(struct listing *l)
+static pwy_status params_room(struct pw_param_list *l, const struct pw_params *set, size_t more)
 {
-    free(l->list);
-    free(l->config);
-    free(l->tok);
-    free(l->load_name);
-    pw_image_free(&l->tasks);
-    free(l->piece);
-    for (int i = 0; i < l->n_names; i++) free(l->name[i]);
-    free(l->name);
-}
-
-/* Where the experts of the tensors lie. */
-static pwy_status listing_pieces(const struct pw_params *params, struct listing *l)
-{
-    int64_t n = 0;
-    for (int i = 0; i < params->n; i++) n += params->list[i]->slice != NULL ? params->list[i]->groups : 0;
-    PW_NEED(l->piece = pw_calloc((size_t)n + 1, sizeof *l->piece));
+    int64_t experts = 0;
+    for (int i = 0; i < set->n; i++) experts += set->list[i]->slice != NULL ? set->list[i]->groups : 0;
+    PW_NEED(l->list = pw_calloc(2 * (size_t)set->n + more + 1, sizeof *l->list));
+    PW_NEED(l->piece = pw_calloc((size_t)experts + 1, sizeof *l->piece));
+    PW_NEED(l->name = pw_calloc(2 * (size_t)set->n + 1, sizeof *l->name));
     return PWY_OK;
 }
 
-static pwy_status add_packed(struct listing *l, const struct pw_param *p)
+static pwy_status add_packed(struct pw_param_list *l, const struct pw_param *p)
 {
     int n;
     pwy_status status = pw_packed_list(p, l->list + l->n, &n);
@@ -92,7 +75,7 @@ static pwy_status add_packed(struct listing *l, const struct pw_param *p)
     return status;
 }
 
-static pwy_status add_param(struct listing *l, const struct pw_param *p)
+static pwy_status add_param(struct pw_param_list *l, const struct pw_param *p)
 {
     struct pw_tensor t = pw_param_tensor(p);
     if (p->packed.at != NULL) return add_packed(l, p);
@@ -105,6 +88,39 @@ static pwy_status add_param(struct listing *l, const struct pw_param *p)
     return PWY_OK;
 }
 
+static pwy_status add_params(struct pw_param_list *l, const struct pw_params *set)
+{
+    for (int i = 0; i < set->n; i++) PW_TRY(add_param(l, set->list[i]));
+    return PWY_OK;
+}
+
+pwy_status pw_param_list(const struct pw_params *set, struct pw_param_list *l)
+{
+    PW_TRY(params_room(l, set, 0));
+    return add_params(l, set);
+}
+
+void pw_param_list_free(struct pw_param_list *l)
+{
+    for (int i = 0; i < l->n_names; i++) free(l->name[i]);
+    free(l->name);
+    free(l->piece);
+    free(l->list);
+}
+
+/* --- the tensors of a model --- */
+
+struct listing { struct pw_param_list of; char *config, *tok; char (*load_name)[40]; struct pw_image tasks; };
+
+static void listing_free(struct listing *l)
+{
+    pw_param_list_free(&l->of);
+    free(l->config);
+    free(l->tok);
+    free(l->load_name);
+    pw_image_free(&l->tasks);
+}
+
 static pwy_status net_senses(void *arg, int64_t task, struct pw_node **out)
 {
     return pw_senses_to_node(arg, task, out);
@@ -114,7 +130,7 @@ static pwy_status net_senses(void *arg, int64_t task, struct pw_node **out)
 static pwy_status listing_tasks(const pwy_model *m, struct listing *l)
 {
     PW_TRY(pw_registry_image(m->registry, 0, net_senses, (void *)(uintptr_t)m, &l->tasks));
-    l->n += pw_registry_tensors(&l->tasks, l->list + l->n);
+    l->of.n += pw_registry_tensors(&l->tasks, l->of.list + l->of.n);
     return PWY_OK;
 }
 
@@ -122,29 +138,32 @@ static pwy_status listing_texts(const pwy_model *m, struct listing *l)
 {
     static char config[] = "pathways.config", tok[] = "pathways.tokenizer";
     PW_TRY(pw_config_json(m, &l->config));
-    l->list[l->n++] = pw_text_tensor(config, l->config);
+    l->of.list[l->of.n++] = pw_text_tensor(config, l->config);
     if (m->tok == NULL) return PWY_OK;
     PW_NEED(l->tok = pw_tok_json(m->tok));
-    l->list[l->n++] = pw_text_tensor(tok, l->tok);
+    l->of.list[l->of.n++] = pw_text_tensor(tok, l->tok);
     return PWY_OK;
+}
+
+static void listing_loads(const pwy_model *m, struct listing *l)
+{
+    for (int i = 0; i < m->shape.layers && m->shape.experts > 0; i++) {
+        struct pw_tensor *t = &l->of.list[l->of.n++];
+        snprintf(l->load_name[i], sizeof l->load_name[i], "trunk.%d.load", i);
+        *t = pw_load_tensor(m, i);
+        t->name = l->load_name[i];
+    }
 }
 
 static pwy_status listing_make(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, struct listing *l)
 {
-    size_t cap = 2 * (size_t)m->params->n + (size_t)m->shape.layers + (size_t)n_extra + 2 + PW_REGISTRY_TENSORS;
-    PW_NEED(l->list = pw_calloc(cap, sizeof *l->list));
+    PW_TRY(params_room(&l->of, m->params, (size_t)m->shape.layers + (size_t)n_extra + 2 + PW_REGISTRY_TENSORS));
     PW_NEED(l->load_name = pw_calloc((size_t)m->shape.layers + 1, sizeof *l->load_name));
-    PW_NEED(l->name = pw_calloc(2 * (size_t)m->params->n + 1, sizeof *l->name));
-    PW_TRY(listing_pieces(m->params, l));
     PW_TRY(listing_texts(m, l));
     PW_TRY(listing_tasks(m, l));
-    for (int i = 0; i < m->shape.layers && m->shape.experts > 0; i++) {
-        snprintf(l->load_name[i], sizeof l->load_name[i], "trunk.%d.load", i);
-        l->list[l->n] = pw_load_tensor(m, i);
-        l->list[l->n++].name = l->load_name[i];
-    }
-    for (int i = 0; i < m->params->n; i++) PW_TRY(add_param(l, m->params->list[i]));
-    for (int64_t i = 0; i < n_extra; i++) l->list[l->n++] = extra[i];
+    listing_loads(m, l);
+    PW_TRY(add_params(&l->of, m->params));
+    for (int64_t i = 0; i < n_extra; i++) l->of.list[l->of.n++] = extra[i];
     return PWY_OK;
 }
 
@@ -165,7 +184,7 @@ pwy_status pw_model_write(const pwy_model *m, const struct pw_tensor *extra, int
     struct pw_node *metadata = NULL;
     pwy_status status = listing_make(m, extra, n_extra, &l);
     if (status == PWY_OK) status = make_metadata(&metadata);
-    if (status == PWY_OK) status = pw_digested_write(l.list, l.n, metadata, write, arg);
+    if (status == PWY_OK) status = pw_digested_write(l.of.list, l.of.n, metadata, write, arg);
     pw_node_free(metadata);
     listing_free(&l);
     return status;

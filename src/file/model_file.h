@@ -18,6 +18,11 @@ pwy_status pw_config_json(const pwy_model *m, char **out);
 struct pw_tensor pw_text_tensor(const char *name, const char *text);
 struct pw_tensor pw_load_tensor(const pwy_model *m, int layer);
 struct pw_tensor pw_param_tensor(const struct pw_param *p);
+/* The tensors of a set's parameters; what is named or gathered for them is the list's. Freed also where it failed. */
+struct pw_param_list { struct pw_tensor *list; int64_t n; struct pw_piece *piece; int64_t n_pieces; char **name;
+    int n_names; };
+pwy_status pw_param_list(const struct pw_params *set, struct pw_param_list *l);
+void pw_param_list_free(struct pw_param_list *l);
 /* added.c: where the model grew from the one that is in the file, and its tasks are all there as they were, only what
    is new, as a delta; else as pw_model_write_file. */
 pwy_status pw_model_write_added(const pwy_model *m, const char *path);

@@ -12,59 +12,15 @@
 
 /* --- writing --- */
 
-struct listing { struct pw_tensor *list; int64_t n; struct pw_piece **piece; char **name; int n_pieces, n_names; };
-
-static void listing_free(struct listing *l)
-{
-    for (int i = 0; i < l->n_pieces; i++) free(l->piece[i]);
-    for (int i = 0; i < l->n_names; i++) free(l->name[i]);
-    free(l->piece);
-    free(l->name);
-    free(l->list);
-}
-
-static pwy_status add_packed(struct listing *l, const struct pw_param *p)
-{
-    int n;
-    pwy_status status = pw_packed_list(p, l->list + l->n, &n);
-    for (int i = 0; i < n; i++) l->name[l->n_names++] = l->list[l->n++].name;
-    return status;
-}
-
-static pwy_status add_param(struct listing *l, const struct pw_param *p)
-{
-    struct pw_tensor t = pw_param_tensor(p);
-    struct pw_piece *piece;
-    if (p->packed.at != NULL) return add_packed(l, p);
-    if (p->slice != NULL) {
-        PW_NEED(piece = pw_calloc((size_t)p->groups + 1, sizeof *piece));
-        for (int64_t e = 0; e < p->groups; e++) piece[e] = (struct pw_piece){pw_param_group(p, e), 1};
-        t.piece = l->piece[l->n_pieces++] = piece;
-        t.n_pieces = (int)p->groups;
-    }
-    l->list[l->n++] = t;
-    return PWY_OK;
-}
-
-static pwy_status listing_make(const struct pw_params *params, struct listing *l)
-{
-    size_t n = (size_t)params->n + 1;
-    PW_NEED(l->list = pw_calloc(2 * n, sizeof *l->list));
-    PW_NEED(l->piece = pw_calloc(n, sizeof *l->piece));
-    PW_NEED(l->name = pw_calloc(2 * n, sizeof *l->name));
-    for (int i = 0; i < params->n; i++) PW_TRY(add_param(l, params->list[i]));
-    return PWY_OK;
-}
-
 pwy_status pw_bench_write(const struct pw_params *params, const char *path)
 {
-    struct listing l = {0};
+    struct pw_param_list l = {0};
     struct pw_replace *r;
     PW_TRY(pw_replace_begin(path, &r));
     int fd = pw_replace_fd(r);
-    pwy_status status = listing_make(params, &l);
+    pwy_status status = pw_param_list(params, &l);
     if (status == PWY_OK) status = pw_tensors_write(l.list, l.n, NULL, pw_write_to_fd, &fd);
-    listing_free(&l);
+    pw_param_list_free(&l);
     if (status == PWY_OK) return pw_replace_commit(r);
     pw_replace_abort(r);
     return status;
