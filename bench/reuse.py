@@ -1,13 +1,13 @@
-"""What choosing the pathway to reuse is worth: tasks added to one sealed model, each once by reusing the best pathway as it
-is measured, and once or more by reusing one at random, with the same budget, steps and rows.
+"""What choosing the pathway to reuse is worth: twenty tasks of text added to one sealed model, each once by reusing the
+best pathway as it is measured, and some times by reusing one at random, with the same budget, steps and rows.
 
-  python3 bench/reuse.py BUILD DATA MODEL OUT [--first N] [--last N] [--steps N] [--draws N] [--adapter N] [--clones N]
-                         [--seed N] [--jobs N] [--split NAME]
+  python3 bench/reuse.py BUILD DATA BASE OUT [--steps N] [--parameters N] [--draws N] [--seed N] [--jobs N] [--split NAME]
 
-MODEL is what bench/continual.py had made, say OUT/grown.pathways after twenty additions; the tasks are the next of that
-script's, number --first to --last (the first is 1), and none of them stays. Random is drawn among the pathways that the
-task could reuse: those of old tasks that share a sense. "trunk" is what comes by the pathway alone (eval --path trunk):
-the wide path beside it is the same with any pathway, and what both answer together hides what was reused.
+BASE is the sealed base of bench/continual.py (OUT/grown.pathways without what was added beside it), which has three tasks
+of text. Four more are learned in full behind it, so there are seven pathways, of different kinds, that a text can
+reuse; then each of the twenty is added to that same model, and taken away again. Random is drawn among the seven, for
+each of --draws seeds. "trunk" is what comes by the pathway alone (eval --path trunk): the wide path beside it is the same
+with any pathway. Prints a line a task and the means; OUT/reuse.jsonl has the same.
 """
 import argparse, json, re
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +17,13 @@ import sets
 from sets import lines, recipe, run
 
 ap = argparse.ArgumentParser()
-for name in ("build", "data", "model", "out"): ap.add_argument(name, type=Path)
-for name, value in (("first", 21), ("last", 40), ("steps", 25), ("draws", 2), ("adapter", 8), ("clones", 0), ("seed", 1), ("jobs", 2)):
+for name in ("build", "data", "base", "out"): ap.add_argument(name, type=Path)
+for name, value in (("steps", 25), ("parameters", 14000), ("draws", 3), ("seed", 1), ("jobs", 2)):
     ap.add_argument(f"--{name}", type=int, default=value)
 ap.add_argument("--split", default="test")
 args = ap.parse_args()
-PATHWAYS, MODEL, OUT = args.build.resolve() / "pathways", args.model.resolve(), args.out.resolve()
+PATHWAYS, OUT = args.build.resolve() / "pathways", args.out.resolve()
+MODEL = OUT / "donors.pathways"
 
 
 def score(model, path, how):
@@ -31,8 +32,7 @@ def score(model, path, how):
 
 def add(name, text, reuse, draw):
     """The pathway that was taken, and the scores of the trunk alone and of all."""
-    train = (f"{{seed: {args.seed}, batch: 32, add: {{reuse: {reuse}, seed: {draw}, adapter: {args.adapter}, "
-             f"clones: {args.clones}}}}}")
+    train = f"{{seed: {args.seed}, batch: 32, add: {{reuse: {reuse}, seed: {draw}, parameters: {args.parameters}}}}}"
     path, model = recipe(OUT / f"{name}-{reuse}{draw}.yaml", [(name, text)], train), OUT / f"{name}-{reuse}{draw}.pathways"
     said = run(PATHWAYS, "add", MODEL, path, "-o", model, "--steps", args.steps, "--threads", 1)[1]
     row = {"reuses": re.search(r"reuses the pathway of '([^']*)'", said)[1],
@@ -43,8 +43,8 @@ def add(name, text, reuse, draw):
 
 def one(item):
     n, (name, text) = item
-    best, drawn = add(name, text, "best", 0), [add(name, text, "random", k + 1) for k in range(args.draws)]
-    row = {"n": n, "task": name, "best": best, "random": drawn} | {
+    best, drawn = add(name, text, "best", 0), [add(name, text, "random", 1000 * args.seed + 10 * n + k) for k in range(args.draws)]
+    row = {"task": name, "best": best, "random": drawn} | {
         f"gain_{key}": round(best[key] - sum(r[key] for r in drawn) / len(drawn), 4) for key in ("trunk", "all")}
     with open(OUT / "reuse.jsonl", "a") as f: f.write(json.dumps(row) + "\n")
     print(json.dumps(row), flush=True)
@@ -53,9 +53,14 @@ def one(item):
 
 def main():
     sets.use(args.data, OUT / "sets")
-    tasks = list(enumerate(sets.added_tasks(), 1))[args.first - 1:args.last]
-    with ThreadPoolExecutor(args.jobs) as pool: rows = list(pool.map(one, tasks))
-    print(json.dumps({"tasks": len(rows)} | {key: round(sum(r[key] for r in rows) / len(rows), 4) for key in ("gain_trunk", "gain_all")}))
+    donors, tasks = sets.texts()
+    if not MODEL.exists():
+        run(PATHWAYS, "add", args.base, recipe(OUT / "donors.yaml", donors, f"{{seed: {args.seed}, batch: 32}}"), "-o", MODEL, "--steps", 200)
+    with ThreadPoolExecutor(args.jobs) as pool: rows = list(pool.map(one, enumerate(tasks)))
+    mean = lambda key: round(sum(r[key] for r in rows) / len(rows), 4)
+    better = sum(r["gain_trunk"] > 0 for r in rows)
+    print(json.dumps({"tasks": len(rows), "gain_trunk": mean("gain_trunk"), "better": better, "gain_all": mean("gain_all"),
+                      "best": {key: round(sum(r["best"][key] for r in rows) / len(rows), 4) for key in ("trunk", "all")}}))
 
 
 main()

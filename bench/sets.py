@@ -134,6 +134,33 @@ def added_tasks():
     return order
 
 
+def finer_questions(name, coarse):
+    """TREC's finer classes within one of its six."""
+    got = {}
+    for s in ("train", "test"):
+        found = (line.split(" ", 1) for line in (DATA / f"trec/{s}.txt").read_text(encoding="utf-8").splitlines())
+        found = [(c.split(":")[1], text) for c, text in found if c.startswith(coarse + ":")]
+        got[s] = SETS / f"{name}-{s}.csv"
+        with open(got[s], "w", newline="") as file:
+            out = csv.writer(file); out.writerow(["label", "text"])
+            out.writerows(r for r in found if s == "train" or r[0] in finer)
+        finer = {c for c, _ in found} if s == "train" else None
+    return task(name, "{text: text}", got["train"], got["test"], "target: label")
+
+
+def texts():
+    """Four to learn in full, of different kinds, and twenty others, of which none shares a class with them."""
+    languages = labels_of("langid_man/train.tsv", 0, False, "\t"); intents = labels_of("banking77/train.csv", 1)
+    intent = lambda name, of: rows(name, "banking77/train.csv", "banking77/test.csv", "category", of, "text", True)
+    tongue = lambda name, of: rows(name, "langid_man/train.tsv", "langid_man/test.tsv", "language", of, "text", False)
+    donors = [intent("wish0", intents[:11]), intent("wish1", intents[11:22]), tongue("speech0", languages[8:13]),
+              rows("spam", "sms_spam/train.tsv", "sms_spam/test.tsv", "class", ("ham", "spam"), "text", False)]
+    return donors, ([intent(f"wish{i + 2}", intents[22 + 5 * i:27 + 5 * i]) for i in range(11)]
+                    + [tongue(f"speech{i + 1}", languages[13 + 3 * i:16 + 3 * i]) for i in range(3)]
+                    + [finer_questions(f"finer{c}", c) for c in ("DESC", "ENTY", "HUM", "LOC", "NUM")]
+                    + [rows("opinion", "rt_polarity/train.tsv", "rt_polarity/test.tsv", "label", ("pos", "neg"), "text", False)])
+
+
 # --- recipes and runs ---
 
 def recipe(path, tasks, train, experts=16):

@@ -214,21 +214,23 @@ static pwy_status fit_net(pwy_model *m, struct pw_net *net, int64_t numbers, str
     return status;
 }
 
-/* A part of an added task has about five hundredths of what a model of its own would have: the way needs four. */
-static int64_t part_numbers(const pwy_model *m, int task)
+/* A part of an added task has half of the budget; the way needs nearly as much. */
+static int64_t part_numbers(const pwy_model *m, int task, int64_t budget)
 {
     const struct pwy_task *t = pw_registry_at(m->registry, task);
-    return usual_size(m, t) * 5 / 100 / t->n_parts;
+    return (budget > 0 ? budget : usual_size(m, t) / 10) / 2 / t->n_parts;
 }
 
-/* On the context's threads: what is fitted does not depend on their number. */
-static pwy_status fit_nets(pwy_model *m, int first)
+/* On the context's threads: what is fitted does not depend on their number. budget: of each task that is added, 0:
+   the usual. */
+static pwy_status fit_nets(pwy_model *m, int first, int64_t budget)
 {
     struct pw_pool *pool = NULL;
     pwy_status status = PWY_OK;
     if (m->ctx->threads > 1) PW_TRY(pw_pool_new(m->ctx->threads, &pool));
     for (int i = first; status == PWY_OK && i < m->registry->n; i++)
-        if (!pw_streams(pw_net_at(m, i))) status = fit_net(m, pw_net_at(m, i), first > 0 ? part_numbers(m, i) : 0, pool);
+        if (!pw_streams(pw_net_at(m, i)))
+            status = fit_net(m, pw_net_at(m, i), first > 0 ? part_numbers(m, i, budget) : 0, pool);
     pw_pool_free(pool);
     return status;
 }
@@ -268,7 +270,7 @@ static pwy_status build_into(pwy_model *m, const struct pw_node *options)
     PW_NEED(m->params = pw_params_new((uint64_t)m->shape.seed));
     PW_TRY(pw_nets_make(m));
     PW_TRY(pw_nets_fit_open(m, 0));
-    PW_TRY(fit_nets(m, 0));
+    PW_TRY(fit_nets(m, 0, 0));
     return pw_model_declare(m);
 }
 
@@ -294,41 +296,43 @@ static pwy_status cut_part(struct pw_task_part *part, int64_t outputs, int64_t n
     return pw_node_put_int(part->options, limit->setting, most < LEAST ? LEAST : most > whole ? whole : most);
 }
 
-/* What a way of its own has beside clones, about: routers, norms, an adapter, the head, and what tells it apart. */
+/* What a way of its own has beside clones, about: routers, norms, an adapter, the head. */
 static int64_t way_numbers(const pwy_model *m, const struct pwy_task *t)
 {
     enum { ADAPTER = 8 };
     int64_t d = m->shape.d, each = 3 * ADAPTER * d + 2 * d + d * m->shape.experts;
-    int64_t which = t->n_parts * (int64_t)(PW_SIGN_BAGS * PW_WHICH_WORDS);
-    return m->shape.layers * each + 2 * d * (outputs_of(t) + 3) + which;
+    return m->shape.layers * each + 2 * d * (outputs_of(t) + 3);
 }
 
-/* A tenth of what a model of its own would have, less what its way has, is the wide path's. */
-static pwy_status cut_wide(const pwy_model *m, struct pwy_task *t)
+/* The budget, usually a tenth of what a model of its own would have, less what its way has and what tells it apart, is
+   the wide path's. */
+static pwy_status cut_wide(const pwy_model *m, struct pwy_task *t, int64_t budget)
 {
-    int parts = parts_to_cut(t);
-    int64_t numbers = usual_size(m, t) / 10 - way_numbers(m, t);
+    int parts = budget > 0 ? t->n_parts : parts_to_cut(t);
+    int64_t which = t->n_parts * (int64_t)(PW_SIGN_BAGS * PW_WHICH_WORDS);
+    int64_t numbers = (budget > 0 ? budget : usual_size(m, t) / 10 - which) - way_numbers(m, t);
     for (int p = 0; p < t->n_parts && parts > 0; p++) PW_TRY(cut_part(&t->parts[p], outputs_of(t), numbers / parts));
     return PWY_OK;
 }
 
-static pwy_status extend(pwy_model *m, int first)
+static pwy_status extend(pwy_model *m, int first, int64_t budget)
 {
     bool had_text = m->tok != NULL;
     PW_TRY(fit_targets(m->registry, first));
-    for (int i = first; i < m->registry->n; i++) PW_TRY(cut_wide(m, pw_registry_at(m->registry, i)));
+    for (int i = first; i < m->registry->n; i++)
+        PW_TRY(cut_wide(m, pw_registry_at(m->registry, i), budget));
     if (!had_text) PW_TRY(build_tokenizer(m, first));
     if (!had_text && m->tok != NULL) PW_TRY(pw_model_declare_text(m));
     PW_TRY(pw_nets_extend(m));
     PW_TRY(pw_nets_fit_open(m, first));
-    PW_TRY(fit_nets(m, first));
+    PW_TRY(fit_nets(m, first, budget));
     return pw_nets_declare(m, first);
 }
 
-pwy_status pw_model_extend(pwy_model *m, int first)
+pwy_status pw_model_extend(pwy_model *m, int first, int64_t budget)
 {
     m->params->closed = false;
-    pwy_status status = extend(m, first);
+    pwy_status status = extend(m, first, budget);
     m->params->closed = true;
     return status;
 }

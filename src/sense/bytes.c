@@ -1,6 +1,6 @@
 /* Raw bytes as two rich tokens: a linear map of the histogram, and one of hashed pairs of neighbouring bytes. The wide
-   path gets the histogram, the histogram at each place mod 4 (instructions of fixed width show there) and the pairs, all
-   or those that tell most about the label.
+   path gets the histogram, the histogram at each place mod 4 (instructions of fixed width show there) and the pairs:
+   all, or those that tell most about the label.
    Settings and scales as measured on file fragments and machine code. */
 #include "sense/bag.h"
 #include "sense/telling.h"

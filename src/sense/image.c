@@ -1,8 +1,8 @@
 /* Pictures: three blocks of convolution shared by all tasks (32, 64, 128 channels), then 2x2 patches of the last map
    as rows. The rows of a picture, end to end, are also the wide path's features, with a gradient: the stem learns
-   fastest that way. A task that is added to others may have gains, norms and the first blocks of its own, which start as
-   copies (as residual adapters do: Rebuffi et al. 2017). A task has one size, fixed by its training pictures: the most common one, or the smallest box
-   around all of them. */
+   fastest that way. A task that is added to others may have gains, norms and the first blocks of its own, which start
+   as copies (as residual adapters do: Rebuffi et al. 2017). A task has one size, fixed by its training pictures: the
+   most common one, or the smallest box around all of them. */
 #include "sense/fitted.h"
 #include "sense/picture.h"
 #include "sense/project.h"

@@ -394,7 +394,7 @@ static pwy_status add_tasks(pwy_model *m, const pwy_registry *tasks, const struc
     struct pwy_task *t;
     for (int i = 0; i < tasks->n; i++) PW_TRY(pw_registry_adopt(m->registry, tasks, i, &t));
     lock_all(m->params);
-    PW_TRY(pw_model_extend(m, first));
+    PW_TRY(pw_model_extend(m, first, o->parameters));
     return add_ways(m, first, o);
 }
 

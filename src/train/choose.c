@@ -9,8 +9,8 @@
 enum { ROWS = 2000, FEW = 10 };         /* of validation, at most; fewer tell nothing: the usual mix stays */
 
 struct mix { double wide, trunk; };
-/* Numbers are averaged; log-odds are added, since a trunk that has seen its rows often is over-confident. A wide path that
-   has seen them seldom is the contrary: each sum is tried at several temperatures, or else the surer path would be
+/* Numbers are averaged; log-odds are added, since a trunk that has seen its rows often is over-confident. A wide path
+   that has seen them seldom is the contrary: each sum is tried at several temperatures, or else the surer path would be
    taken for its sureness. */
 static const struct mix number_mix[] = {{1, 0}, {.9, .1}, {.75, .25}, {.5, .5}, {.25, .75}, {0, 1}};
 static const struct mix label_mix[] = {{1, 0}, {1, .1}, {1, .25}, {1, .5}, {1, 1}, {1, 2}, {0, 1}};
