@@ -3,6 +3,7 @@
 #include "model/which.h"
 #include "train/train.h"
 #include "train/use.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,9 +12,9 @@ enum { ROWS = 2000, FEW = 10 };         /* of validation, at most; fewer tell no
 struct mix { double wide, trunk; };
 /* Numbers are averaged; log-odds are added, since a trunk that has seen its rows often is over-confident. A wide path
    that has seen them seldom is the contrary: each sum is tried at several temperatures, or else the surer path would be
-   taken for its sureness. */
-static const struct mix number_mix[] = {{1, 0}, {.9, .1}, {.75, .25}, {.5, .5}, {.25, .75}, {0, 1}};
-static const struct mix label_mix[] = {{1, 0}, {1, .1}, {1, .25}, {1, .5}, {1, 1}, {1, 2}, {0, 1}};
+   taken for its sureness. The usual mix is left for another only where the rows say so by two standard errors. */
+static const struct mix number_mix[] = {{.5, .5}, {1, 0}, {.9, .1}, {.75, .25}, {.25, .75}, {0, 1}};
+static const struct mix label_mix[] = {{1, .25}, {1, 0}, {1, .1}, {1, .5}, {1, 1}, {1, 2}, {0, 1}};
 static const double temperature[] = {1, 2, 4, .5};
 enum { NUMBER_MIXES = sizeof number_mix / sizeof *number_mix, LABEL_MIXES = sizeof label_mix / sizeof *label_mix,
        TEMPERATURES = sizeof temperature / sizeof *temperature };
@@ -61,14 +62,15 @@ static pwy_status hear(void *arg, struct pw_infer *f, struct pw_net *net)
     return PWY_OK;
 }
 
-static pwy_status mix_loss(struct heard *h, struct pw_exec *x, const struct mix *mix, double *loss)
+/* A mix and what it loses, in all and each row. */
+struct tried { struct mix mix; double loss, *each; };
+
+static pwy_status mix_loss(struct heard *h, struct pw_exec *x, const struct mix *mix, double *each, double *loss)
 {
     size_t c = (size_t)h->net->outputs, size = (size_t)h->n * c;
     real *out, *dout;
-    double *each;
     PW_NEED(out = pw_arena_take(h->arena, size, sizeof(real)));
     PW_NEED(dout = pw_arena_take(h->arena, size, sizeof(real)));
-    PW_NEED(each = pw_arena_take(h->arena, (size_t)h->n, sizeof *each));
     for (size_t i = 0; i < size; i++) out[i] = pw_fma((real)mix->trunk, h->trunk[i], (real)mix->wide * h->wide[i]);
     PW_TRY(h->net->task->head->loss(x, h->net->task, (int)h->n, out, h->target, NULL, each, dout));
     *loss = 0;
@@ -76,28 +78,51 @@ static pwy_status mix_loss(struct heard *h, struct pw_exec *x, const struct mix 
     return PWY_OK;
 }
 
-static pwy_status least_loss(struct heard *h, struct pw_exec *x, const struct mix *mix, int n, double scale,
-                             struct mix *best, double *least)
+/* A mix at the temperature where it loses least. */
+static pwy_status try_mix(struct heard *h, struct pw_exec *x, const struct mix *mix, int temperatures, struct tried *out)
 {
-    for (int i = 0; i < n; i++) {
-        struct mix one = {scale * mix[i].wide, scale * mix[i].trunk};
+    double *each;
+    *out = (struct tried){.loss = INFINITY};
+    PW_NEED(out->each = pw_arena_zero(h->arena, (size_t)h->n, sizeof *out->each));
+    PW_NEED(each = pw_arena_take(h->arena, (size_t)h->n, sizeof *each));
+    for (int i = 0; i < temperatures; i++) {
+        struct mix one = {temperature[i] * mix->wide, temperature[i] * mix->trunk};
         double loss;
         size_t mark = pw_arena_mark(h->arena);
-        PW_TRY(mix_loss(h, x, &one, &loss));
+        PW_TRY(mix_loss(h, x, &one, each, &loss));
         pw_arena_release(h->arena, mark);
-        if (!(loss < *least)) continue;
-        *least = loss;
-        *best = one;
+        if (!(loss < out->loss)) continue;
+        out->mix = one;
+        out->loss = loss;
+        memcpy(out->each, each, (size_t)h->n * sizeof *each);
     }
     return PWY_OK;
 }
 
-static pwy_status least_of_all(struct heard *h, struct pw_exec *x, bool number, struct mix *best)
+/* Whether b loses less than a by more than two standard errors of the rows' differences. */
+static bool clearly_less(const struct tried *a, const struct tried *b, int64_t n)
 {
-    double least = INFINITY;
-    if (number) return least_loss(h, x, number_mix, NUMBER_MIXES, 1, best, &least);
-    for (int i = 0; i < TEMPERATURES; i++)
-        PW_TRY(least_loss(h, x, label_mix, LABEL_MIXES, temperature[i], best, &least));
+    double mean = (a->loss - b->loss) / (double)n, square = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double d = a->each[i] - b->each[i] - mean;
+        square += d * d;
+    }
+    return n > 1 && mean > 2 * sqrt(square / ((double)n * (double)(n - 1)));
+}
+
+static pwy_status least_loss(struct heard *h, struct pw_exec *x, bool number, struct mix *best)
+{
+    const struct mix *mix = number ? number_mix : label_mix;
+    int n = number ? NUMBER_MIXES : LABEL_MIXES, temperatures = number ? 1 : TEMPERATURES;
+    struct tried usual, least, one;
+    PW_TRY(try_mix(h, x, &mix[0], temperatures, &usual));
+    least = usual;
+    for (int i = 1; i < n; i++) {
+        PW_TRY(try_mix(h, x, &mix[i], temperatures, &one));
+        if (one.loss < least.loss) least = one;
+    }
+    *best = usual.loss < INFINITY ? usual.mix : *best;
+    if (clearly_less(&usual, &least, h->n)) *best = least.mix;
     return PWY_OK;
 }
 
@@ -111,7 +136,7 @@ static pwy_status choose(struct heard *h, struct pw_infer *f)
         PW_TRY(heard_open(h, t->source[PWY_VALID]->n < ROWS ? t->source[PWY_VALID]->n : ROWS));
         PW_TRY(pw_infer_scan(f, h->net, t->source[PWY_VALID], &scan, hear, h));
     }
-    if (h->n >= FEW) PW_TRY(least_of_all(h, &f->x, number, &best));
+    if (h->n >= FEW) PW_TRY(least_loss(h, &f->x, number, &best));
     t->wide_scale = best.wide;
     t->trunk_scale = best.trunk;
     return PWY_OK;
