@@ -13,10 +13,10 @@ train: {steps: 3000, seed: 1, threads: 2, batch: 32}
 tasks:
   mood: {kind: classify, parts: {text: text}, target: class, columns: [class, text], train: rows.tsv, split: {test: 0.5}}
 RECIPE
-# Peak memory, in KiB, of training 300 steps and of ten times as many.
-peak() { "$build/libtool" --mode=execute sh -c '"$0" "$@" & pid=$!; top=0
-    while kill -0 $pid 2> /dev/null; do m=$(awk "/VmHWM/ { print \$2 }" /proc/$pid/status 2> /dev/null || true); [ "${m:-0}" -gt $top ] && top=$m; sleep .1; done
-    wait $pid && echo $top' "$build/.libs/pathways" "$@"; }
+# Peak memory, in KiB, as the system counts it, of training 300 steps and of ten times as many.
+peak() { "${PYTHON:-python3}" -c 'import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$build/.libs/pathways" "$@"; }
 export LD_LIBRARY_PATH="$build/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 short=$(peak train recipe.yaml -o short.pathways --steps 300 --quiet)
 long=$(peak train recipe.yaml -o long.pathways --steps 3000 --quiet)
