@@ -210,13 +210,6 @@ static void block(int rows, int n, int k, bool ta, struct operand a, bool tb, st
     }
 }
 
-/* Before a product that adds: c = beta c. */
-static void prepare(int m, int n, float beta, float *c, ptrdiff_t ldc)
-{
-    for (int i = 0; beta != 1 && i < m; i++)
-        for (int j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
-}
-
 /* All eight tiles whole. */
 struct config { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; };
 
@@ -233,7 +226,7 @@ static void open_tiles(void)
 void pw_gemm_amx(bool ta, bool tb, int m, int n, int k, const uint16_t *a, int lda, const uint16_t *b, int ldb,
                  float beta, float *c, int ldc)
 {
-    if (beta != 0 || k <= 0) prepare(m, n, beta, c, ldc);
+    if (beta != 0 || k <= 0) pw_begin_sum(m, n, beta, c, ldc);
     if (m <= 0 || n <= 0 || k <= 0) return;
     open_tiles();
     for (int p = 0; p < k; p += DEPTH)

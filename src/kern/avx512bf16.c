@@ -104,14 +104,6 @@ static void run_panel(int rows, int cols, int pairs, const uint32_t *a, const ui
         panel(rows, 1, last, pairs, a, b, c, ldc, add);
 }
 
-/* Before a product that adds: c = beta c. */
-static void prepare(int m, int n, float beta, float *c, ptrdiff_t ldc)
-{
-    for (int i = 0; beta != 1 && i < m; i++)
-        for (int j = 0; j < n; j++)
-            c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
-}
-
 static int least(int a, int b)
 {
     return a < b ? a : b;
@@ -135,7 +127,7 @@ void pw_gemm_avx512bf16(bool ta, bool tb, int m, int n, int k, const uint16_t *a
                         float beta, float *c, int ldc)
 {
     if (beta != 0 || k <= 0)
-        prepare(m, n, beta, c, ldc);
+        pw_begin_sum(m, n, beta, c, ldc);
     for (int p = 0; p < k; p += DEPTH)
         for (int i = 0; i < m; i += ROWS) {
             struct operand x = { a + (ta ? (ptrdiff_t)p * lda + i : (ptrdiff_t)i * lda + p), lda };

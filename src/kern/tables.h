@@ -9,6 +9,13 @@
 
 enum { PW_LANES = 16 };                 /* of every reduction, on every processor */
 
+/* Before a product that adds: c = beta c. */
+static inline void pw_begin_sum(int m, int n, float beta, float *c, ptrdiff_t ldc)
+{
+    for (int i = 0; beta != 1 && i < m; i++)
+        for (int j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
+}
+
 /* Every set of loops makes two tables: all its own, and "blas", whose gemm is BLAS. */
 extern const struct pw_kern pw_kern_reference, pw_kern_reference_blas;
 #ifdef PW_HAVE_AVX
