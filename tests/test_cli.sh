@@ -304,6 +304,8 @@ RECIPE
     says "add of what is there" "goods"
     run 1 "add within too little" add sealed.pathways more.yaml --steps 2 --parameters 5
     says "add within too little" "budget of 5 parameters is too small"
+    run 1 "add within too few operations" add sealed.pathways more.yaml --steps 2 --operations 5
+    says "add within too few operations" "budget of 5 operations is too small"
     check "add that fails: nothing is lost or left" sh -c "cat grown.pathways* | cmp - before && cmp sealed.pathways still \
         && [ ! -e sealed.pathways.delta1 ]"
     run 1 "add to nothing" add none.pathways more.yaml

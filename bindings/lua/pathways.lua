@@ -402,12 +402,14 @@ end
 
 --- A task to be learned behind those that are there, which stay as they are to the bit:
 ---     local more = model:add{"digit", parts = {picture = "image"}, train = rows}:fit{minutes = 5}
---- spec as of Registry:add, and: budget (its own parameters at most), adapter (8: hidden width of its adapter at most),
---- clones (4: experts at most), reuse ("best", "random", or a task's name).
+--- spec as of Registry:add, and: budget (its own parameters at most), operations (floating-point, of an answer to its
+--- greatest example, at most), adapter (8: hidden width of its adapter at most), clones (4: experts at most), reuse
+--- ("best", "random", or a task's name).
 function Model:add(spec)
     local tasks = pathways.registry()
-    tasks:add(without(spec, "budget", "adapter", "clones", "reuse"))
-    local how = {parameters = spec.budget, adapter = spec.adapter, clones = spec.clones, reuse = spec.reuse}
+    tasks:add(without(spec, "budget", "operations", "adapter", "clones", "reuse"))
+    local how = {parameters = spec.budget, operations = spec.operations, adapter = spec.adapter, clones = spec.clones,
+                 reuse = spec.reuse}
     return setmetatable({model = self, tasks = tasks, name = spec[1], how = next(how) and how}, Addition)
 end
 

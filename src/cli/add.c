@@ -12,6 +12,8 @@ static const char more[] =
     "  --minutes N      how long each task trains (default: as the recipe says, else 5), or\n"
     "  --steps N, --epochs N\n"
     "  --parameters N   a task's own at most (default: a tenth of what a model of its own would have)\n"
+    "  --operations N   floating-point operations that an answer to its greatest example takes at most, as predict and\n"
+    "                   eval count them (default: no bound)\n"
     "  --adapter N      hidden width of its adapter at most (default 8)\n"
     "  --clones N       experts that it may clone at most (default 4)\n"
     "  --reuse WHAT     best (measured; the default), random, or a task's name\n"
@@ -27,9 +29,9 @@ static const char *const words[] = {"minutes", "steps", "epochs", "seed", "batch
                                     "weight_decay", "clip", "threads"};
 static const char *const word_flags[] = {"--minutes", "--steps", "--epochs", "--seed", "--batch", "--lr", "--warmup",
                                          "--dropout", "--weight-decay", "--clip", "--threads"};
-static const char *const add_words[] = {"parameters", "adapter", "clones", "reuse"};
-static const char *const add_flags[] = {"--parameters", "--adapter", "--clones", "--reuse"};
-enum { WORDS = 11, ADDS = 4, FLAGS = 5 };
+static const char *const add_words[] = {"parameters", "operations", "adapter", "clones", "reuse"};
+static const char *const add_flags[] = {"--parameters", "--operations", "--adapter", "--clones", "--reuse"};
+enum { WORDS = 11, ADDS = 5, FLAGS = 5 };
 
 struct add { const char *path, *recipe_path, *out, *data, *value[WORDS], *add[ADDS]; bool help, quiet;
     pwy_context *ctx; pwy_recipe *recipe; pwy_model *model; };

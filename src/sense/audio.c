@@ -173,6 +173,7 @@ static pwy_status fit_into(struct pw_sense *s, const struct pw_fit *fit, struct 
     struct audio *a = s->state;
     PW_TRY(look(a, fit, fit->n_train < LOOK ? fit->n_train : LOOK, arena, seconds, m));
     set_window(a, window_seconds(a, seconds, m->rows));
+    s->input = a->tokens / tokens_a_second;
     PW_TRY(declare_constants(s));
     pw_moments_write(m, a->stats->w);
     return PWY_OK;
@@ -281,6 +282,7 @@ static pwy_status audio_backward(const struct pw_sense *s, struct pw_exec *x, in
 }
 
 const struct pw_sense_ops pw_sense_audio = {
-    .name = "audio", .takes = PW_VALUE_AUDIO, .settings = audio_settings, .sign = &pw_sign_audio, .open = audio_open,
-    .fit = audio_fit, .save = audio_save, .load = audio_load, .declare = audio_declare, .encode = audio_encode,
-    .forward = audio_forward, .backward = audio_backward, .close = audio_close};
+    .name = "audio", .takes = PW_VALUE_AUDIO, .settings = audio_settings, .sign = &pw_sign_audio,
+    .input = {"seconds", .1, false}, .open = audio_open, .fit = audio_fit, .save = audio_save,
+    .load = audio_load, .declare = audio_declare, .encode = audio_encode, .forward = audio_forward,
+    .backward = audio_backward, .close = audio_close};

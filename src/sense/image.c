@@ -69,6 +69,7 @@ static void set_size(struct pw_sense *s, int64_t height, int64_t width)
     struct image *im = s->state;
     im->height = height;
     im->width = width;
+    s->input = (double)(height > width ? height : width);
     im->map_h = (height + 7) / 8;
     im->map_w = (width + 7) / 8;
     im->grid_h = (im->map_h + 1) / 2;
@@ -376,6 +377,7 @@ static pwy_status image_backward(const struct pw_sense *s, struct pw_exec *x, in
 }
 
 const struct pw_sense_ops pw_sense_image = {
-    .name = "image", .takes = PW_VALUE_IMAGE, .settings = image_settings, .sign = &pw_sign_image, .open = image_open,
-    .fit = image_fit, .save = image_save, .load = image_load, .declare = image_declare, .encode = image_encode,
-    .forward = image_forward, .backward = image_backward, .close = image_close};
+    .name = "image", .takes = PW_VALUE_IMAGE, .settings = image_settings, .sign = &pw_sign_image,
+    .input = {"side", PW_PICTURE_MIN, true}, .open = image_open, .fit = image_fit, .save = image_save,
+    .load = image_load, .declare = image_declare, .encode = image_encode, .forward = image_forward,
+    .backward = image_backward, .close = image_close};

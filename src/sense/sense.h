@@ -49,6 +49,7 @@ struct pw_sense {
     int64_t wide_rows;                      /* size of the sparse feature space, 0: none. Set by open, fit or load */
     int wide_dense;   /* width of dense wide features that come out of forward, with a gradient; 0: none */
     bool wide_logits;                       /* encode gives wide_logits */
+    double input;                           /* what the setting of pw_sense_input comes to; known once it is fitted */
     int64_t left_out;                       /* numbers that it would have of its own if nothing were cut down */
     void *state;                            /* the sense's own */
 };
@@ -56,6 +57,9 @@ struct pw_sense {
 /* The setting that cuts the sparse feature space down to the features that tell most: its value where nothing is cut,
    and the rows beside. */
 struct pw_sense_limit { const char *setting; int64_t all, beside; };
+/* The setting that bounds how much of a value the trunk looks at, the least that it may be, and whether it is a whole
+   number. What it comes to is the sense's `input`. */
+struct pw_sense_input { const char *setting; double least; bool whole; };
 
 struct pw_sense_ops {
     const char *name;                       /* "text" */
@@ -64,6 +68,7 @@ struct pw_sense_ops {
        belong to the readers and are skipped */
     const struct pw_option *settings;
     struct pw_sense_limit limit;            /* setting NULL: the space is small, or none */
+    struct pw_sense_input input;            /* setting NULL: rows are few, or as many as the value has */
     const struct pw_sign_ops *sign;         /* how its values look, to tell tasks apart by; NULL: they cannot be told */
     pwy_status (*open)(struct pw_sense *s, const struct pw_node *settings);   /* NULL: defaults. Unknown word: error */
     pwy_status (*fit)(struct pw_sense *s, const struct pw_fit *rows);                 /* NULL: nothing to fit */

@@ -39,6 +39,7 @@ static pwy_status text_open(struct pw_sense *s, const struct pw_node *node)
         return status;
     }
     s->state = t;
+    s->input = (double)t->tokens;
     s->wide_rows = t->grams ? t->features : 0;
     s->left_out = t->grams ? (PW_GRAM_ROWS - t->features) * s->outputs : 0;
     return PWY_OK;
@@ -268,7 +269,7 @@ static pwy_status text_backward(const struct pw_sense *s, struct pw_exec *x, int
 
 const struct pw_sense_ops pw_sense_text = {
     .name = "text", .takes = PW_VALUE_TEXT, .settings = settings, .limit = { "features", PW_GRAM_ROWS, 0 },
-    .sign = &pw_sign_text, .open = text_open, .fit = text_fit, .save = nothing_to_save, .load = nothing_to_load,
-    .declare = text_declare, .encode = text_encode, .forward = text_forward, .backward = text_backward,
-    .close = text_close
+    .input = { "tokens", 1, true }, .sign = &pw_sign_text, .open = text_open, .fit = text_fit,
+    .save = nothing_to_save, .load = nothing_to_load, .declare = text_declare, .encode = text_encode, .forward = text_forward,
+    .backward = text_backward, .close = text_close
 };

@@ -3,6 +3,7 @@
 #include "model/which.h"
 #include "train/add.h"
 #include "train/near.h"
+#include "train/operations.h"
 #include "train/probe.h"
 #include "train/use.h"
 #include <stdio.h>
@@ -11,8 +12,8 @@
 
 #define FIELD(name, type, min, max) {#name, type, offsetof(struct pw_add_options, name), min, max}
 static const struct pw_option add_table[] = {
-    FIELD(parameters, PW_OPT_INT, 1, 9e15), FIELD(adapter, PW_OPT_INT, 0, 65536), FIELD(clones, PW_OPT_INT, 0, 65536),
-    FIELD(reuse, PW_OPT_TEXT, 0, 0), FIELD(seed, PW_OPT_INT, 0, 9e15), {0}};
+    FIELD(parameters, PW_OPT_INT, 1, 9e15), FIELD(operations, PW_OPT_INT, 1, 9e15), FIELD(adapter, PW_OPT_INT, 0, 65536),
+    FIELD(clones, PW_OPT_INT, 0, 65536), FIELD(reuse, PW_OPT_TEXT, 0, 0), FIELD(seed, PW_OPT_INT, 0, 9e15), {0}};
 
 /* Rows of a first and of a second probe; ways in the first and in the second. */
 enum { QUICK = 192, CAREFUL = 900, PROBED = 32, FINALISTS = 3 };
@@ -187,7 +188,8 @@ static int64_t usual_budget(const struct adding *a, const struct source *s)
     return n / 10 - which;
 }
 
-struct growth { int adapter, clones; };
+/* most: candidates a layer at most, the most used stay; 0: all. */
+struct growth { int adapter, clones, most; };
 
 /* An adapter first: it reaches every layer; then as many clones as the budget has room for. */
 static pwy_status plan_growth(const struct adding *a, const struct source *s, struct growth *out)
@@ -206,6 +208,8 @@ static pwy_status plan_growth(const struct adding *a, const struct source *s, st
     out->clones = shape->experts == 0 || left < 0 ? 0 : (int)clones;
     return PWY_OK;
 }
+
+/* --- which experts are cloned --- */
 
 struct candidate { int layer, place; double mass; };
 
@@ -246,20 +250,46 @@ static void lists_free(struct lists *k)
     free(k->n);
 }
 
-static pwy_status lists_copy(const struct pw_pathway *way, struct lists *k)
+static pwy_status lists_open(const struct pw_pathway *way, struct lists *k)
 {
     k->layers = way->layers;
     PW_NEED(k->expert = pw_calloc((size_t)way->layers, sizeof *k->expert));
     PW_NEED(k->from = pw_calloc((size_t)way->layers, sizeof *k->from));
     PW_NEED(k->n = pw_calloc((size_t)way->layers, sizeof *k->n));
     for (int l = 0; l < way->layers; l++) {
-        int n = k->n[l] = way->layer[l].n;
-        PW_NEED(k->expert[l] = pw_calloc((size_t)n + 1, sizeof(int32_t)));
-        PW_NEED(k->from[l] = pw_calloc((size_t)n + 1, sizeof(int32_t)));
-        for (int i = 0; i < n; i++) k->expert[l][i] = way->layer[l].expert[i];
-        for (int i = 0; i < n; i++) k->from[l][i] = i;
+        PW_NEED(k->expert[l] = pw_calloc((size_t)way->layer[l].n + 1, sizeof(int32_t)));
+        PW_NEED(k->from[l] = pw_calloc((size_t)way->layer[l].n + 1, sizeof(int32_t)));
     }
     return PWY_OK;
+}
+
+/* How many candidates of the layer are used more than the one at `place`, or as much and stand before it. */
+static int before_in_use(const struct adding *a, const struct pw_pathway *way, int layer, int place)
+{
+    const int32_t *expert = way->layer[layer].expert;
+    double mass = a->use[layer][expert[place]];
+    int n = 0;
+    for (int i = 0; i < way->layer[layer].n; i++)
+        n += a->use[layer][expert[i]] > mass || (a->use[layer][expert[i]] == mass && i < place);
+    return n;
+}
+
+/* Of each layer the `most` that are used most; 0: all. */
+static void lists_fill(const struct adding *a, const struct pw_pathway *way, int most, struct lists *k)
+{
+    for (int l = 0; l < way->layers; l++)
+        for (int i = 0; i < way->layer[l].n; i++) {
+            if (most > 0 && before_in_use(a, way, l, i) >= most) continue;
+            k->expert[l][k->n[l]] = way->layer[l].expert[i];
+            k->from[l][k->n[l]++] = i;
+        }
+}
+
+static bool lists_have(const struct lists *k, int layer, int place)
+{
+    for (int i = 0; i < k->n[layer]; i++)
+        if (k->from[layer][i] == place) return true;
+    return false;
 }
 
 /* Place `place` of the old list goes to the end, as expert `id`: new experts have the highest numbers. */
@@ -282,8 +312,10 @@ static pwy_status clone(struct adding *a, const struct pw_pathway *way, int clon
     int n;
     pwy_status status = PWY_OK;
     PW_TRY(list_candidates(a, way, &list, &n));
-    for (int i = 0; status == PWY_OK && i < clones && i < n; i++) {
+    for (int i = 0, made = 0; status == PWY_OK && made < clones && i < n; i++) {
         int id, l = list[i].layer;
+        if (!lists_have(k, l, list[i].place)) continue;
+        made++;
         status = pw_model_clone_expert(a->m, l, way->layer[l].expert[list[i].place], &id);
         if (status == PWY_OK) lists_replace(k, l, list[i].place, id);
     }
@@ -324,7 +356,8 @@ static pwy_status give_way(struct adding *a, const struct source *s, const struc
 {
     const struct pw_pathway *old = s->net == NULL ? NULL : s->net->way;
     struct lists k = {0};
-    pwy_status status = old == NULL ? PWY_OK : lists_copy(old, &k);
+    pwy_status status = old == NULL ? PWY_OK : lists_open(old, &k);
+    if (status == PWY_OK && old != NULL) lists_fill(a, old, g->most, &k);
     if (status == PWY_OK && old != NULL && g->clones > 0) status = clone(a, old, g->clones, &k);
     struct pw_way_plan plan = {.expert = (const int32_t *const *)k.expert, .n = k.n, .adapter = g->adapter,
                                .norms = true};
@@ -335,6 +368,15 @@ static pwy_status give_way(struct adding *a, const struct source *s, const struc
     if (status == PWY_OK) start_way(a, old, &k);
     if (status == PWY_OK) pw_net_count(a->m, a->net);
     lists_free(&k);
+    return status;
+}
+
+/* Counted on the way that is reused, if there is one. */
+static pwy_status within_operations(struct adding *a, const struct source *s, struct growth *g)
+{
+    if (s->net != NULL) borrow_way(a, s);
+    pwy_status status = pw_cost_cut_way(a->infer, a->net, a->o->operations, &g->adapter, &g->most);
+    a->net->way = NULL;
     return status;
 }
 
@@ -350,6 +392,7 @@ static pwy_status add_way(struct adding *a)
         a->net->way = NULL;
         PW_TRY(plan_growth(a, &s, &g));
     }
+    if (a->o->operations > 0) PW_TRY(within_operations(a, &s, &g));
     pw_log(a->m->ctx, PWY_LOG_INFO, "task '%s' reuses the pathway of '%s' (it explains %.2f), with an adapter of %d and "
            "%d cloned experts", a->net->task->name, s.net == NULL ? "none" : s.net->task->name, s.score, g.adapter,
            g.clones);
@@ -388,11 +431,36 @@ static pwy_status add_ways(pwy_model *m, int first, const struct pw_add_options 
     return status;
 }
 
+/* Behind the model's own; of a budget of operations, with as much of its examples as fits in. */
+static pwy_status adopt(pwy_model *m, const pwy_registry *tasks, int i, const struct pw_inputs *in)
+{
+    struct pwy_task *t;
+    PW_TRY(pw_registry_adopt(m->registry, tasks, i, &t));
+    if (in->step == PW_INPUT_STEPS) return PWY_OK;
+    pw_log(m->ctx, PWY_LOG_INFO, "task '%s': %d/%d of its inputs fit into %lld operations", t->name, in->step,
+           PW_INPUT_STEPS, (long long)in->operations);
+    return pw_inputs_cut(t, in);
+}
+
+static pwy_status adopt_all(pwy_model *m, const pwy_registry *tasks, const struct pw_add_options *o)
+{
+    struct pw_inputs *in;
+    pwy_status status = PWY_OK;
+    PW_NEED(in = pw_calloc((size_t)tasks->n + 1, sizeof *in));
+    for (int i = 0; status == PWY_OK && i < tasks->n; i++) {
+        in[i] = (struct pw_inputs){.operations = o->operations, .adapter = (int)o->adapter, .parameters = o->parameters};
+        status = pw_inputs_choose(m, tasks, i, &in[i]);
+    }
+    for (int i = 0; status == PWY_OK && i < tasks->n; i++) status = adopt(m, tasks, i, &in[i]);
+    for (int i = 0; i < tasks->n; i++) free(in[i].all);
+    free(in);
+    return status;
+}
+
 static pwy_status add_tasks(pwy_model *m, const pwy_registry *tasks, const struct pw_add_options *o)
 {
     int first = m->registry->n;
-    struct pwy_task *t;
-    for (int i = 0; i < tasks->n; i++) PW_TRY(pw_registry_adopt(m->registry, tasks, i, &t));
+    PW_TRY(adopt_all(m, tasks, o));
     lock_all(m->params);
     PW_TRY(pw_model_extend(m, first, o->parameters));
     return add_ways(m, first, o);

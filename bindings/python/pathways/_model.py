@@ -235,18 +235,20 @@ class Model:
         self._adopt(c.model_seal(self._c, task, options({"tolerance": tolerance})))
         return self
 
-    def add(self, name, kind="classify", *, labels=None, metric=None, weight=None, budget=None, adapter=None,
-            clones=None, reuse=None, **parts):
+    def add(self, name, kind="classify", *, labels=None, metric=None, weight=None, budget=None, operations=None,
+            adapter=None, clones=None, reuse=None, **parts):
         """A task to be learned behind those that are there, which stay as they are to the bit:
 
             more = model.add("digit", "classify", picture="image").fit(images, labels, minutes=5)
 
         It reuses the pathway of the old task that explains most of its answers, clones the experts that it uses most
         and grows what it lacks. name, kind and parts are as of Registry.add. budget: its own parameters at most
-        (default: a tenth of what a model of its own would have); adapter: hidden width of its adapter at most (8);
+        (default: a tenth of what a model of its own would have); operations: floating-point, of an answer to its
+        greatest example, at most (default: no bound); adapter: hidden width of its adapter at most (8);
         clones: experts at most (4); reuse: "best" (measured), "random", or a task's name."""
         task = Registry().add(name, kind, labels=labels, metric=metric, weight=weight, **parts)
-        how = {"parameters": budget, "adapter": adapter, "clones": clones, "reuse": reuse}
+        how = {"parameters": budget, "operations": operations, "adapter": adapter, "clones": clones,
+               "reuse": reuse}
         return Addition(self, task, {word: value for word, value in how.items() if value is not None})
 
     def _new(self, handle):
