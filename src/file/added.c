@@ -147,7 +147,7 @@ static pwy_status add_param(struct added *a, const struct pw_param *p)
 {
     const struct pw_param *old = pw_params_find(a->base->params, p->name);
     if (p->slice != NULL && old != NULL) return p->groups > old->groups ? add_experts(a, p, old) : PWY_OK;
-    if (old != NULL && same_numbers(p->w, old->w, p->n)) return PWY_OK;
+    if (old != NULL && p->n == old->n && same_numbers(p->w, old->w, p->n)) return PWY_OK;
     a->replaces = a->replaces || old != NULL;
     a->list[a->n++] = pw_param_tensor(p);
     return PWY_OK;

@@ -103,25 +103,29 @@ static void keeping_close(struct keeping *k)
 
 /* --- the new set --- */
 
-/* The columns of the experts that the router still knows. */
+/* The columns, of a router or its biases, of the experts that the router still knows. */
 static pwy_status cut_router(const struct keeping *k, struct pw_params *set, const struct pw_param *p)
 {
-    int layer = layer_of(p->name), at = 0;
-    int64_t shape[2] = {p->shape[0], k->routed}, n = p->shape[1];
+    int layer = layer_of(p->name), last = p->rank - 1;
+    int64_t shape[2] = {p->shape[0], 0}, width = p->shape[last], rows = p->n / width;
+    int32_t *keep, n = 0;
     real *w;
-    PW_NEED(w = pw_calloc((size_t)(shape[0] * shape[1]) + 1, sizeof *w));
-    for (int e = 0; e < n && at < k->routed; e++) {
-        if (!k->expert[layer][e]) continue;
-        for (int64_t i = 0; i < shape[0]; i++) w[i * shape[1] + at] = p->w[i * n + e];
-        at++;
-    }
-    return pw_params_bring(set, p->name, 2, shape, w, false);
+    PW_NEED(keep = pw_calloc((size_t)width + 1, sizeof *keep));
+    for (int e = 0; e < width && n < k->routed; e++)
+        if (k->expert[layer][e]) keep[n++] = e;
+    w = pw_calloc((size_t)(rows * k->routed) + 1, sizeof *w);
+    if (w != NULL) pw_copy_columns(rows, width, p->w, keep, k->routed, w);
+    free(keep);
+    PW_NEED(w);
+    shape[last] = k->routed;
+    return pw_params_bring(set, p->name, p->rank, shape, w, false);
 }
 
 static bool is_router(const struct keeping *k, const char *name)
 {
     const char *last = strrchr(name, '.');
-    return of_trunk(name) && strcmp(last, ".router") == 0 && k->routed < k->m->shape.experts;
+    if (!of_trunk(name) || k->routed >= k->m->shape.experts) return false;
+    return strcmp(last, ".router") == 0 || strcmp(last, ".bias") == 0;
 }
 
 static pwy_status take_param(const struct keeping *k, struct pw_params *set, const struct pw_param *p)
@@ -150,7 +154,7 @@ static pwy_status take_tasks(const struct keeping *k, pwy_model *own)
         if (!k->keep[i]) PW_TRY(pw_registry_remove(own->registry, pw_registry_at(own->registry, i)->name));
     for (int64_t i = 0; i < own->registry->n; i++) {
         struct pwy_task *t = pw_registry_at(own->registry, i);
-        if (k->routed < k->m->shape.experts) {
+        if (k->routed < k->m->shape.experts && t->pathway == NULL) {
             pw_node_free(t->use);
             t->use = NULL;
         }

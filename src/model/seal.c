@@ -31,56 +31,76 @@ static int ascending(const void *a, const void *b)
     return *(const int32_t *)a - *(const int32_t *)b;
 }
 
-/* --- a way over the first n of each layer's order --- */
+/* --- a way over the first n of each layer's order, of places among what the net chooses from --- */
 
-struct few { int layers; int32_t *id; const int32_t **layer; int *n; };
+struct few { int layers, size; int32_t *place, *id; const int32_t **layer; int *n; };     /* place, id (layers, size) */
 
 static void few_free(struct few *w)
 {
+    free(w->place);
     free(w->id);
     free(w->layer);
     free(w->n);
 }
 
-/* order NULL: the trunk's first n. */
-static pwy_status few_make(const int32_t *const *order, int layers, int n, struct few *w)
+static pwy_status few_open(int layers, int n, struct few *w)
 {
+    size_t size = (size_t)layers * (size_t)n + 1;
     w->layers = layers;
-    PW_NEED(w->id = pw_calloc((size_t)layers * (size_t)n, sizeof *w->id));
+    w->size = n;
+    PW_NEED(w->place = pw_calloc(size, sizeof *w->place));
+    PW_NEED(w->id = pw_calloc(size, sizeof *w->id));
     PW_NEED(w->layer = pw_calloc((size_t)layers, sizeof *w->layer));
     PW_NEED(w->n = pw_calloc((size_t)layers, sizeof *w->n));
-    for (int l = 0; l < layers; l++) {
-        int32_t *id = w->id + (size_t)l * (size_t)n;
-        for (int i = 0; i < n; i++) id[i] = order == NULL ? i : order[l][i];
-        qsort(id, (size_t)n, sizeof *id, ascending);
+    return PWY_OK;
+}
+
+/* order NULL: the first n. */
+static pwy_status few_make(const pwy_model *m, const struct pw_net *net, const int32_t *const *order, int n,
+                           struct few *w)
+{
+    PW_TRY(few_open((int)m->shape.layers, n, w));
+    for (int l = 0; l < w->layers; l++) {
+        int32_t *place = w->place + (size_t)l * (size_t)n, *id = w->id + (size_t)l * (size_t)n;
+        const int32_t *own = pw_net_candidates(m, net, l, &w->n[l]);
+        if (w->n[l] > n) w->n[l] = n;
+        for (int i = 0; i < w->n[l]; i++) place[i] = order == NULL ? i : order[l][i];
+        qsort(place, (size_t)w->n[l], sizeof *place, ascending);
+        for (int i = 0; i < w->n[l]; i++) id[i] = own == NULL ? place[i] : own[place[i]];
         w->layer[l] = id;
-        w->n[l] = n;
     }
     return PWY_OK;
 }
 
-/* The columns of the trunk's router, and the biases, that are the way's candidates'; by hash there are none. */
-static void copy_columns(const pwy_model *m, struct pw_pathway *way)
+const int32_t *pw_net_candidates(const pwy_model *m, const struct pw_net *net, int layer, int *n)
+{
+    const struct pw_way_layer *own = net->way == NULL ? NULL : &net->way->layer[layer];
+    *n = own != NULL && own->expert != NULL ? own->n : (int)m->shape.experts;
+    return own != NULL && own->expert != NULL ? own->expert : NULL;
+}
+
+/* The columns of the router that the net goes by, and its biases, that are the new way's; by hash there are none. */
+static void copy_columns(const pwy_model *m, const struct pw_net *net, const struct few *w, struct pw_pathway *way)
 {
     for (int l = 0; l < way->layers; l++) {
-        const struct pw_param *from = pw_trunk_router(m->trunk, l), *bias = pw_trunk_bias(m->trunk, l);
+        const struct pw_way_layer *old = net->way == NULL ? NULL : &net->way->layer[l];
+        const struct pw_param *from = old == NULL ? pw_trunk_router(m->trunk, l) : old->router;
+        const struct pw_param *bias = old == NULL ? pw_trunk_bias(m->trunk, l) : old->bias;
+        const int32_t *place = w->place + (size_t)l * (size_t)w->size;
         struct pw_way_layer *own = &way->layer[l];
-        for (int e = 0; own->bias != NULL && e < own->n; e++) own->bias->w[e] = bias->w[own->expert[e]];
-        if (own->router == NULL) continue;
-        for (int64_t i = 0; i < m->shape.d; i++)
-            for (int e = 0; e < own->n; e++)
-                own->router->w[i * own->n + e] = from->w[i * from->shape[1] + own->expert[e]];
+        if (own->bias != NULL) pw_copy_columns(1, bias->n, bias->w, place, own->n, own->bias->w);
+        if (own->router != NULL) pw_copy_columns(m->shape.d, from->shape[1], from->w, place, own->n, own->router->w);
     }
 }
 
-pwy_status pw_way_of_few(const pwy_model *m, const int32_t *const *order, int n, struct pw_params *set,
-                         const char *prefix, struct pw_pathway **out)
+pwy_status pw_way_of_few(const pwy_model *m, const struct pw_net *net, const int32_t *const *order, int n,
+                         struct pw_params *set, const char *prefix, struct pw_pathway **out)
 {
     struct few w = {0};
-    pwy_status status = few_make(order, (int)m->shape.layers, n, &w);
+    pwy_status status = few_make(m, net, order, n, &w);
     struct pw_way_plan plan = {.expert = w.layer, .n = w.n};
     if (status == PWY_OK) status = pw_pathway_new(m->trunk, set, &plan, prefix, out);
-    if (status == PWY_OK) copy_columns(m, *out);
+    if (status == PWY_OK) copy_columns(m, net, &w, *out);
     few_free(&w);
     return status;
 }
@@ -93,63 +113,98 @@ static void order_free(int32_t **order, int layers)
     free(order);
 }
 
-static pwy_status read_layer(const struct pw_node *list, int n, int experts, int32_t **out)
+static pwy_status read_layer(const struct pw_node *list, int n, int candidates, int32_t **out)
 {
     PW_NEED(*out = pw_calloc((size_t)n + 1, sizeof **out));
     for (int i = 0; i < n; i++) {
-        double id = list->kind == PW_LIST && i < list->n ? number_of(list->item[i]) : NAN;
-        if (!(id >= 0 && id < experts)) return pw_fail(PWY_E_FORMAT, "its record of experts in use is damaged");
-        (*out)[i] = (int32_t)id;
+        double place = list->kind == PW_LIST && i < list->n ? number_of(list->item[i]) : NAN;
+        if (!(place >= 0 && place < candidates))
+            return pw_fail(PWY_E_FORMAT, "its record of experts in use is damaged");
+        (*out)[i] = (int32_t)place;
     }
     return PWY_OK;
 }
 
 /* The first n of each layer; *out NULL: nothing was measured. */
-static pwy_status read_order(const pwy_model *m, const struct pw_node *use, int n, int32_t ***out)
+static pwy_status read_order(const pwy_model *m, const struct pw_net *net, int n, int32_t ***out)
 {
-    const struct pw_node *order = pw_node_get(use, "order");
+    const struct pw_node *order = pw_node_get(net->task->use, "order");
     int layers = (int)m->shape.layers;
     *out = NULL;
     if (order == NULL || order->kind != PW_LIST || order->n != layers) return PWY_OK;
     PW_NEED(*out = pw_calloc((size_t)layers, sizeof **out));
     pwy_status status = PWY_OK;
-    for (int l = 0; status == PWY_OK && l < layers; l++)
-        status = read_layer(order->item[l], n, (int)m->shape.experts, &(*out)[l]);
+    for (int l = 0; status == PWY_OK && l < layers; l++) {
+        int candidates;
+        pw_net_candidates(m, net, l, &candidates);
+        status = read_layer(order->item[l], n < candidates ? n : candidates, candidates, &(*out)[l]);
+    }
     return status;
 }
 
-static pwy_status set_few(const pwy_model *m, struct pwy_task *t, int32_t **order, int n)
-{
-    struct few w = {0};
-    pwy_status status = few_make((const int32_t *const *)order, (int)m->shape.layers, n, &w);
-    struct pw_way_plan plan = {.expert = w.layer, .n = w.n};
-    if (status == PWY_OK) status = pw_task_set_pathway(t, &plan, (int)m->shape.layers);
-    few_free(&w);
-    return status;
-}
-
-pwy_status pw_net_give_way(pwy_model *m, struct pw_net *net, int n)
+static pwy_status open_way(pwy_model *m, struct pw_net *net)
 {
     bool closed = m->params->closed;
-    int32_t **order = NULL;
-    pwy_status status = read_order(m, net->task->use, n, &order);
-    if (status == PWY_OK) status = set_few(m, net->task, order, n);
     m->params->closed = false;
-    if (status == PWY_OK) status = pw_net_open_way(m, net);
+    pwy_status status = pw_net_open_way(m, net);
     m->params->closed = closed;
-    order_free(order, (int)m->shape.layers);
-    PW_TRY(status);
-    copy_columns(m, net->way);
-    pw_net_count(m, net);
+    return status;
+}
+
+static pwy_status thin_layer(struct pw_way_layer *own, const int32_t *place, const int32_t *id, int n)
+{
+    if (own->router != NULL) PW_TRY(pw_param_keep_columns(own->router, place, n));
+    if (own->bias != NULL) PW_TRY(pw_param_keep_columns(own->bias, place, n));
+    memcpy(own->expert, id, (size_t)n * sizeof *id);
+    own->n = n;
     return PWY_OK;
+}
+
+/* Names and shapes first: what can fail without memory changes nothing. */
+static pwy_status take_few(pwy_model *m, struct pw_net *net, const struct few *w)
+{
+    struct pw_way_plan plan = {.expert = w->layer, .n = w->n, .adapter = net->way == NULL ? 0 : net->way->adapter,
+                               .norms = net->way != NULL && net->way->norm != NULL};
+    PW_TRY(pw_task_set_pathway(net->task, &plan, w->layers));
+    if (net->way == NULL) {
+        PW_TRY(open_way(m, net));
+        struct pw_net before = {.way = NULL};
+        copy_columns(m, &before, w, net->way);
+        return PWY_OK;
+    }
+    for (int l = 0; l < w->layers; l++)
+        PW_TRY(thin_layer(&net->way->layer[l], w->place + (size_t)l * (size_t)w->size, w->layer[l], w->n[l]));
+    return PWY_OK;
+}
+
+pwy_status pw_net_take_few(pwy_model *m, struct pw_net *net, const int32_t *const *order, int n)
+{
+    struct few w = {0};
+    pwy_status status = few_make(m, net, order, n, &w);
+    if (status == PWY_OK) status = take_few(m, net, &w);
+    few_free(&w);
+    if (status == PWY_OK) pw_net_count(m, net);
+    return status;
+}
+
+bool pw_net_can_thin(const pwy_model *m, const struct pw_net *net)
+{
+    if (m->shape.experts == 0 || net->task->sealed) return false;
+    return net->way == NULL || (net->way->layer[0].expert != NULL && net->way->norm == NULL && net->way->adapter == 0);
 }
 
 static pwy_status own_way(pwy_model *m, struct pw_net *net, double tolerance)
 {
-    int all = (int)m->shape.experts, n = enough(net->task->use, tolerance);
-    if (m->shape.experts == 0 || net->way != NULL) return PWY_OK;
+    int32_t **order = NULL;
+    int all, n = enough(net->task->use, tolerance);
+    if (!pw_net_can_thin(m, net)) return PWY_OK;
+    pw_net_candidates(m, net, 0, &all);
     if (n < m->shape.topk || n > all) n = all;
-    return pw_net_give_way(m, net, n);
+    if (net->way != NULL && n == all) return PWY_OK;
+    pwy_status status = read_order(m, net, n, &order);
+    if (status == PWY_OK) status = pw_net_take_few(m, net, (const int32_t *const *)order, n);
+    order_free(order, (int)m->shape.layers);
+    return status;
 }
 
 /* --- sealing --- */

@@ -429,6 +429,39 @@ pwy_status pw_param_grow(struct pw_param *p, int n)
     return PWY_OK;
 }
 
+/* --- shrinking --- */
+
+void pw_copy_columns(int64_t rows, int64_t width, const real *from, const int32_t *keep, int n, real *to)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int e = 0; e < n; e++)
+            to[i * n + e] = from[i * width + keep[e]];
+}
+
+pwy_status pw_param_keep_columns(struct pw_param *p, const int32_t *keep, int n)
+{
+    int64_t width = p->shape[p->rank - 1], rows = width > 0 ? p->n / width : 0;
+    real *w, *g = NULL;
+    PW_TRY(refuse_packed(p));
+    PW_NEED(w = pw_calloc((size_t)(rows * n) + 1, sizeof *w));
+    if (p->g != NULL)
+        g = pw_calloc((size_t)(rows * n) + 1, sizeof *g);
+    if (p->g != NULL && g == NULL) {
+        free(w);
+        return PWY_E_NOMEM;
+    }
+    pw_copy_columns(rows, width, p->w, keep, n, w);
+    if (!p->mapped)
+        free(p->w);
+    free(p->g);
+    p->w = w;
+    p->g = g;
+    p->mapped = false;
+    p->shape[p->rank - 1] = n;
+    p->n = rows * n;
+    return PWY_OK;
+}
+
 /* --- training --- */
 
 void pw_param_touch(struct pw_param *p, int64_t row)

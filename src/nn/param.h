@@ -93,6 +93,10 @@ pwy_status pw_params_borrow_as(struct pw_params *set, const struct pw_param *fro
 pwy_status pw_params_borrow_some(struct pw_params *set, const struct pw_param *from, const bool *keep);
 /* The same, but what `from` owns is copied: only what `from` borrows itself must outlive this set. */
 pwy_status pw_params_copy(struct pw_params *set, const struct pw_param *from);
+/* Of a matrix (rows, n) or a vector (n) the columns `keep` (n), ascending; its gradient, if it has one, is zeros. */
+pwy_status pw_param_keep_columns(struct pw_param *p, const int32_t *keep, int n);
+/* Copies the columns `keep` (n) of from (rows, width) to `to` (rows, n). */
+void pw_copy_columns(int64_t rows, int64_t width, const real *from, const int32_t *keep, int n, real *to);
 /* n more experts of an expert tensor, zeros. */
 pwy_status pw_param_grow(struct pw_param *p, int n);
 void pw_param_touch(struct pw_param *p, int64_t row);       /* of a table; the first in a step zeroes its gradient */

@@ -68,47 +68,48 @@ static pwy_status score(struct measuring *m, double *out)
 /* The score on the first n experts of each layer, by a way that is there for it alone. */
 static pwy_status score_of_few(struct measuring *m, int n, double *out)
 {
-    const pwy_model *model = m->f->m;
     struct pw_params *set;
-    struct pw_pathway *way = NULL;
+    struct pw_pathway *way = NULL, *own = m->net->way;
     PW_NEED(set = pw_params_new(1));
-    pwy_status status = pw_way_of_few(model, (const int32_t *const *)m->order, n, set, "few", &way);
+    pwy_status status = pw_way_of_few(m->f->m, m->net, (const int32_t *const *)m->order, n, set, "few", &way);
     m->net->way = way;
     if (status == PWY_OK) status = score(m, out);
-    m->net->way = NULL;
+    m->net->way = own;
     pw_pathway_free(way);
     pw_params_free(set);
     return status;
 }
 
-struct mass { double gates; int32_t expert; };
+struct mass { double gates; int32_t place; };
 
 static int most_first(const void *x, const void *y)
 {
     const struct mass *a = x, *b = y;
-    return a->gates != b->gates ? (a->gates < b->gates ? 1 : -1) : a->expert - b->expert;
+    return a->gates != b->gates ? (a->gates < b->gates ? 1 : -1) : a->place - b->place;
 }
 
-static pwy_status sort_layer(const double *use, int experts, int32_t **out)
+/* Places among the candidates (n ids, NULL: all), by the gates of their experts. */
+pwy_status pw_use_order(const double *gates, const int32_t *candidate, int n, int32_t **out)
 {
     struct mass *list;
-    PW_NEED(*out = pw_calloc((size_t)experts + 1, sizeof **out));
-    PW_NEED(list = pw_calloc((size_t)experts + 1, sizeof *list));
-    for (int e = 0; e < experts; e++) list[e] = (struct mass){use[e], e};
-    qsort(list, (size_t)experts, sizeof *list, most_first);
-    for (int e = 0; e < experts; e++) (*out)[e] = list[e].expert;
+    PW_NEED(*out = pw_calloc((size_t)n + 1, sizeof **out));
+    PW_NEED(list = pw_calloc((size_t)n + 1, sizeof *list));
+    for (int i = 0; i < n; i++) list[i] = (struct mass){gates[candidate == NULL ? i : candidate[i]], i};
+    qsort(list, (size_t)n, sizeof *list, most_first);
+    for (int i = 0; i < n; i++) (*out)[i] = list[i].place;
     free(list);
     return PWY_OK;
 }
 
 static pwy_status put_order(const struct measuring *m, struct pw_node *into)
 {
-    const struct pw_shape *shape = &m->f->m->shape;
-    struct pw_node *layers, *ids;
+    struct pw_node *layers, *places;
     PW_TRY(pw_node_put_new(into, "order", PW_LIST, &layers));
-    for (int l = 0; l < shape->layers; l++) {
-        PW_TRY(pw_node_add_new(layers, PW_LIST, &ids));
-        for (int e = 0; e < shape->experts; e++) PW_TRY(pw_node_add_int(ids, m->order[l][e]));
+    for (int l = 0; l < m->f->m->shape.layers; l++) {
+        int n;
+        pw_net_candidates(m->f->m, m->net, l, &n);
+        PW_TRY(pw_node_add_new(layers, PW_LIST, &places));
+        for (int i = 0; i < n; i++) PW_TRY(pw_node_add_int(places, m->order[l][i]));
     }
     return PWY_OK;
 }
@@ -124,11 +125,12 @@ static pwy_status put_point(struct pw_node *curve, int n, double lost)
 /* What is lost is in the score's unit, of an error as a share of it. */
 static pwy_status put_curve(struct measuring *m, double full, struct pw_node *into)
 {
-    const struct pw_shape *shape = &m->f->m->shape;
     double unit = full < 0 ? -full : 1, few;
     struct pw_node *curve;
+    int all;
+    pw_net_candidates(m->f->m, m->net, 0, &all);
     PW_TRY(pw_node_put_new(into, "curve", PW_LIST, &curve));
-    for (int n = (int)shape->topk; n < shape->experts; n *= 2) {
+    for (int n = (int)m->f->m->shape.topk; n < all; n *= 2) {
         PW_TRY(score_of_few(m, n, &few));
         PW_TRY(put_point(curve, n, (full - few) / unit));
     }
@@ -143,8 +145,10 @@ static pwy_status measure(struct measuring *m, struct pw_node *into)
     PW_NEED(m->order = pw_calloc((size_t)shape->layers, sizeof *m->order));
     PW_TRY(pw_use_new(m->f->m, &m->use));
     pwy_status status = score(m, &full);
-    for (int l = 0; status == PWY_OK && l < shape->layers; l++)
-        status = sort_layer(m->use[l], (int)shape->experts, &m->order[l]);
+    for (int l = 0, n; status == PWY_OK && l < shape->layers; l++) {
+        const int32_t *candidate = pw_net_candidates(m->f->m, m->net, l, &n);
+        status = pw_use_order(m->use[l], candidate, n, &m->order[l]);
+    }
     pw_use_free(m->f->m, m->use);
     m->use = NULL;
     PW_TRY(status);
@@ -158,7 +162,9 @@ pwy_status pw_use_measure(struct pw_infer *f, struct pw_net *net)
     struct pwy_task *t = net->task;
     const pwy_source *valid = t->source[PWY_VALID];
     struct pw_node *use;
-    if (net->way != NULL || net->writes || valid == NULL || valid->n == 0 || f->m->shape.experts <= f->m->shape.topk)
+    int all;
+    pw_net_candidates(f->m, net, 0, &all);
+    if (!pw_net_can_thin(f->m, net) || net->writes || valid == NULL || valid->n == 0 || all <= f->m->shape.topk)
         return PWY_OK;
     PW_NEED(use = pw_node_new(PW_MAP));
     pwy_status status = measure(&m, use);

@@ -8,8 +8,12 @@ pwy_status pw_use_new(const pwy_model *m, double ***out);
 void pw_use_free(const pwy_model *m, double **use);                 /* NULL allowed */
 void pw_use_add(double **use, const struct pw_pass *pass);
 
-/* Puts into the task what sealing goes by (task.h: `use`): the trunk's experts of each layer by how much they are used,
-   `order`, and for some n how much of the score is lost, on validation rows, when only the first n of each layer are
-   there, `curve`. Nothing where the task has a way already, writes, or has no validation rows. */
+/* Places among the candidates (n ids; NULL: the first n experts), those of the greatest gates (experts) first. *out (n)
+   is the caller's. */
+pwy_status pw_use_order(const double *gates, const int32_t *candidate, int n, int32_t **out);
+/* Puts into the task what sealing goes by (task.h: `use`): its candidates of each layer by how much they are used,
+   `order`, places among them; and for some n how much of the score is lost, on validation rows, when only the first n
+   of each layer are there, `curve`. Nothing where its way is more than a router, where it writes, or has no validation
+   rows. */
 pwy_status pw_use_measure(struct pw_infer *f, struct pw_net *net);
 #endif
