@@ -332,6 +332,12 @@ RECIPE
     run 1 "merge of other ancestry" merge sealed.pathways strange.pathways -o no.pathways
     says "merge of other ancestry" "only models that grew from one sealed model"
     check "merge that fails: no file, and the others as they were" sh -c "[ ! -e no.pathways ] && cmp sealed.pathways still"
+    run 0 "train learned sets" train recipe.yaml -o sets.pathways --steps 8 --candidates 2 --narrow .5 --quiet
+    run 0 "inspect of learned sets" inspect sets.pathways --json
+    prints "inspect of learned sets" '"candidates":\[2'
+    prints "inspect of learned sets" '"candidates":2,"narrow":0.5'
+    run 1 "train sets of too many" train recipe.yaml -o none.pathways --steps 8 --candidates 99
+    says "train sets of too many" "candidates is 99"
     run 0 "train one task of several" train recipe.yaml -o half.pathways --tasks size --steps 2 --quiet
     cp half.pathways still
     run 1 "seal what was not trained" seal half.pathways

@@ -310,6 +310,7 @@ static int look(const pwy_progress *p, void *user)
     ck_assert(pwy_progress_seconds(p) >= 0);
     ck_assert(isfinite(pwy_progress_loss(p)));
     ck_assert_int_eq(pwy_progress_task_count(p), 3);
+    ck_assert_int_eq(pwy_progress_candidates(p), 0);
     ck_assert_str_eq(pwy_progress_task_name(p, 0), "words");
     ck_assert_ptr_null(pwy_progress_task_name(p, 3));
     ck_assert(isnan(pwy_progress_task_score(p, -1)));

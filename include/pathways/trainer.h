@@ -30,7 +30,9 @@ typedef int (*pwy_progress_fn)(const pwy_progress *progress, void *user);
  *  `clip` 1, `weight_decay` .05, `dropout` 0, `max_bad_rows` 100, `dtype` "f32" (or "bf16"), `plan`
  *  (with `steps`: what a run by minutes came to), `freeze` (a list of parameter names, * allowed), `checkpoint` (a path
  *  that is written when the run is stopped), `tasks` (a list of names: only these learn, while the trunk that all share
- *  moves on). Tasks without training rows (a model from a file has none until
+ *  moves on), `candidates` (0: all; N: each task that has no pathway of its own learns which N experts of each layer it
+ *  needs: from the share `narrow`, .3, of the run on it has a router of its own over those that it used most; topk to all
+ *  of them, PWY_E_ARGUMENT otherwise, for a dense model, the router "hash" and tasks that are added). Tasks without training rows (a model from a file has none until
  *  pwy_model_with_sources) are not drawn: they learn by pwy_trainer_learn alone. Sealed ones stay as they are.
  *  PWY_E_STATE: all are sealed. @since 0.1 */
 PWY_API pwy_status pwy_trainer_new(pwy_model *model, const pwy_options *options, pwy_trainer **out);
@@ -92,6 +94,9 @@ PWY_API double pwy_progress_seconds_left(const pwy_progress *progress);
 PWY_API int64_t pwy_progress_step(const pwy_progress *progress);
 /** "train", then "choose": the mixes of wide path and trunk. Borrowed for ever. @since 0.1 */
 PWY_API const char *pwy_progress_phase(const pwy_progress *progress);
+/** Experts of each layer that the tasks choose from now whose sets the run learns (train option `candidates`); 0: it
+ *  learns none. @since 0.1 */
+PWY_API int64_t pwy_progress_candidates(const pwy_progress *progress);
 /** Tasks, for the two functions below. @since 0.1 */
 PWY_API int64_t pwy_progress_task_count(const pwy_progress *progress);
 /** Borrowed from the trainer; NULL out of range. @since 0.1 */

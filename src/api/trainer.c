@@ -172,6 +172,11 @@ const char *pwy_progress_phase(const pwy_progress *progress)
     return progress == NULL ? NULL : progress->phase;
 }
 
+int64_t pwy_progress_candidates(const pwy_progress *progress)
+{
+    return progress == NULL ? 0 : progress->trainer->narrowing.width;
+}
+
 int64_t pwy_progress_task_count(const pwy_progress *progress)
 {
     return progress == NULL ? 0 : progress->trainer->model->registry->n;

@@ -94,30 +94,40 @@ static const char *phase_text(const pwy_progress *p)
     return strcmp(pwy_progress_phase(p), "choose") == 0 ? "mixing" : "training";
 }
 
+/* Of a run that learns which experts a task needs. */
+static void sets_text(const pwy_progress *p, char out[48])
+{
+    int64_t n = pwy_progress_candidates(p);
+    out[0] = '\0';
+    if (n > 0) snprintf(out, 48, "  %lld candidates", (long long)n);
+}
+
 static void show_bar(const pwy_progress *p)
 {
-    char bar[BAR + 1], left[32], scores[256], line[512];
+    char bar[BAR + 1], left[32], sets[48], scores[256], line[512];
     int full = (int)(pwy_progress_share(p) * BAR);
     for (int i = 0; i < BAR; i++) bar[i] = i < full ? '#' : '.';
     bar[BAR] = '\0';
     clock_text(pwy_progress_seconds_left(p), left);
     task_scores(p, scores, sizeof scores);
-    snprintf(line, sizeof line, "%-8s [%s] %3.0f%%  %s left  loss %.3f%s", phase_text(p), bar,
-             100 * pwy_progress_share(p), left, pwy_progress_loss(p), scores);
+    sets_text(p, sets);
+    snprintf(line, sizeof line, "%-8s [%s] %3.0f%%  %s left  loss %.3f%s%s", phase_text(p), bar,
+             100 * pwy_progress_share(p), left, pwy_progress_loss(p), sets, scores);
     replace_line(line);
 }
 
 /* Into a file or a pipe: a line every ten seconds. */
 static void show_line(const pwy_progress *p)
 {
-    char left[32], scores[256];
+    char left[32], sets[48], scores[256];
     double now = pwy_progress_seconds(p);
     if (last_shown >= 0 && now - last_shown < 10) return;
     last_shown = now;
     clock_text(pwy_progress_seconds_left(p), left);
     task_scores(p, scores, sizeof scores);
-    fprintf(stderr, "%-8s %3.0f%%  step %lld  %s left  loss %.3f%s\n", phase_text(p), 100 * pwy_progress_share(p),
-            (long long)pwy_progress_step(p), left, pwy_progress_loss(p), scores);
+    sets_text(p, sets);
+    fprintf(stderr, "%-8s %3.0f%%  step %lld  %s left  loss %.3f%s%s\n", phase_text(p), 100 * pwy_progress_share(p),
+            (long long)pwy_progress_step(p), left, pwy_progress_loss(p), sets, scores);
 }
 
 int cli_progress(const pwy_progress *p, void *user)

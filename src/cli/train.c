@@ -20,6 +20,8 @@ static const char more[] =
     "  --steps N, --epochs N\n"
     "  --threads N      default: every processor; with --steps or --epochs the model is the same for any number\n"
     "  --seed N         default 1\n"
+    "  --candidates N   learn which N experts of each layer each task needs: from the share --narrow X (default .3) of\n"
+    "                   the run on it chooses from those alone, by a router of its own (default 0: all, always)\n"
     "  --max-bad-rows N rows that may be skipped before it is an error (default 100)\n"
     "  --batch N, --lr X, --warmup X, --temperature X, --clip X, --weight-decay X, --dropout X: as in the recipe's\n"
     "                   `train:`\n"
@@ -32,11 +34,11 @@ static const char more[] =
    two may change when a run goes on. */
 static const char *const words[] = {
     "minutes", "steps", "epochs", "seed", "batch", "chunk", "lr", "warmup", "temperature", "clip", "weight_decay",
-    "dropout", "dtype", "threads", "max_bad_rows"};
+    "dropout", "dtype", "candidates", "narrow", "threads", "max_bad_rows"};
 static const char *const word_flags[] = {
     "--minutes", "--steps", "--epochs", "--seed", "--batch", "--chunk", "--lr", "--warmup", "--temperature", "--clip",
-    "--weight-decay", "--dropout", "--dtype", "--threads", "--max-bad-rows"};
-enum { MINUTES, STEPS, EPOCHS, SEED, THREADS = 13, WORDS = 15, FLAGS = 8 };
+    "--weight-decay", "--dropout", "--dtype", "--candidates", "--narrow", "--threads", "--max-bad-rows"};
+enum { MINUTES, STEPS, EPOCHS, SEED, THREADS = 15, WORDS = 17, FLAGS = 8 };
 
 struct train { const char *recipe_path, *model_path, *from, *tasks, *data, *value[WORDS]; bool resume, help, quiet;
     char *checkpoint; pwy_context *ctx; pwy_recipe *recipe; pwy_model *blank; pwy_trainer *trainer; pwy_model *model; };

@@ -32,6 +32,7 @@ struct pw_exec {
     struct pw_gemm_trace *trace;        /* NULL: not recorded */
     struct pw_tape *tape;               /* NULL: routes are not kept */
     struct pw_record *record;           /* NULL: not counted */
+    struct pw_usage *usage;             /* NULL: gates are not summed up */
 };
 /* keyed by seed, step, what, index */
 struct pw_rng pw_exec_rng(const struct pw_exec *x, const char *what, uint64_t index);

@@ -68,6 +68,16 @@ static pwy_status put_seal(struct pw_node *line, const struct pwy_task *t)
     return pw_node_put_text(line, "digest", digest);
 }
 
+/* How many experts of each layer it chooses from, by a router of its own. */
+static pwy_status put_candidates(struct pw_node *line, const struct pw_net *net)
+{
+    struct pw_node *list;
+    if (net->way == NULL || net->way->layer[0].expert == NULL) return PWY_OK;
+    PW_TRY(pw_node_put_new(line, "candidates", PW_LIST, &list));
+    for (int l = 0; l < net->way->layers; l++) PW_TRY(pw_node_add_int(list, net->way->layer[l].n));
+    return PWY_OK;
+}
+
 static pwy_status task_fields(const struct pw_net *net, struct pw_node *line)
 {
     const struct pwy_task *t = net->task;
@@ -80,6 +90,7 @@ static pwy_status task_fields(const struct pw_net *net, struct pw_node *line)
     PW_TRY(pw_node_put_number(line, "outputs", net->outputs));
     PW_TRY(pw_node_put_number(line, "rows", (double)t->n_train));
     PW_TRY(pw_node_put_number(line, "parameters", (double)net->own_fixed));
+    PW_TRY(put_candidates(line, net));
     PW_TRY(pw_node_put_number(line, "wide_scale", net->wide ? t->wide_scale : 0));
     return pw_node_put_number(line, "trunk_scale", net->wide ? t->trunk_scale : 1);
 }

@@ -1,6 +1,7 @@
 route_sources = src/route/route.h src/route/router.h src/route/policy.h src/route/route.c src/route/segments.c \
   src/route/affinity.c src/route/gates.c src/route/choose.c src/route/expert_choice.c src/route/whole_task.c \
-  src/route/caller.c src/route/tape.h src/route/tape.c src/route/record.h src/route/record.c src/route/sort.c \
+  src/route/caller.c src/route/tape.h src/route/tape.c src/route/record.h src/route/record.c \
+  src/route/usage.h src/route/usage.c src/route/sort.c \
   src/route/balance.c src/route/experts.c src/route/experts_packed.c \
   src/route/ffn.c src/route/rows.h src/route/rows.c src/route/pathway.h \
   src/route/pathway.c src/route/ways.c src/route/block.h src/route/block.c src/route/trunk.h src/route/trunk.c \

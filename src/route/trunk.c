@@ -2,6 +2,7 @@
 #include "route/trunk.h"
 #include "route/record.h"
 #include "route/rows.h"
+#include "route/usage.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -368,8 +369,9 @@ static pwy_status run_block(const struct pw_block *b, struct pw_exec *x, const s
     PW_TRY(pw_block_open(b, x, rows, k));
     PW_TRY(pw_attention(x, &b->attention, r, k->qkv, k->att, k->back ? &k->attention : NULL));
     PW_TRY(pw_block_close(b, x, rows, k));
-    if (x->record == NULL || x->quiet || k->routes == NULL) return PWY_OK;
-    return pw_record_add(x->record, x, b->layer, k->routes, r);
+    if (x->quiet || k->routes == NULL) return PWY_OK;
+    if (x->usage != NULL) pw_usage_add(x->usage, b->layer, k->routes, r);
+    return x->record == NULL ? PWY_OK : pw_record_add(x->record, x, b->layer, k->routes, r);
 }
 
 /* --- keeping the blocks' inputs alone --- */

@@ -2,6 +2,7 @@
    are left alone. */
 #include "train/train.h"
 #include <stdlib.h>
+#include <string.h>
 
 enum { BLOCK = 16384 };                 /* numbers an item of work has */
 
@@ -24,6 +25,57 @@ pwy_status pw_adamw_open(struct pw_adamw *a, struct pw_params *params)
     a->params = params;
     PW_NEED(a->of = pw_calloc((size_t)a->n + 1, sizeof *a->of));
     for (int i = 0; i < a->n; i++) PW_TRY(open_moments(a, params->list[i], &a->of[i]));
+    return PWY_OK;
+}
+
+/* The old ones move with the list: experts' parameters point at theirs. */
+static pwy_status make_room(struct pw_adamw *a, int n)
+{
+    struct pw_moments *of = pw_realloc(a->of, (size_t)n + 1, sizeof *of);
+    PW_NEED(of);
+    memset(of + a->n, 0, (size_t)(n - a->n) * sizeof *of);
+    a->of = of;
+    for (int i = 0; i < a->n && !a->apart; i++)
+        if (a->params->list[i]->waker != NULL) a->params->list[i]->waker = &of[i].waker;
+    return PWY_OK;
+}
+
+pwy_status pw_adamw_extend(struct pw_adamw *a)
+{
+    PW_TRY(make_room(a, a->params->n));
+    while (a->n < a->params->n) {
+        struct pw_moments *of = &a->of[a->n];
+        PW_TRY(open_moments(a, a->params->list[a->n++], of));
+        for (int64_t k = 0; k < of->n; k++) PW_TRY(pw_adamw_need(of, k));
+    }
+    return PWY_OK;
+}
+
+/* Of numbers behind `skip` others, (rows, width), the columns keep (n). */
+static pwy_status keep_columns(real **numbers, int64_t skip, int64_t rows, int64_t width, const int32_t *keep, int n)
+{
+    real *few;
+    if (*numbers == NULL) return PWY_OK;
+    PW_NEED(few = pw_calloc((size_t)(skip + rows * n) + 1, sizeof *few));
+    memcpy(few, *numbers, (size_t)skip * sizeof *few);
+    pw_copy_columns(rows, width, *numbers + skip, keep, n, few + skip);
+    free(*numbers);
+    *numbers = few;
+    return PWY_OK;
+}
+
+pwy_status pw_adamw_keep_columns(struct pw_adamw *a, const struct pw_param *p, const int32_t *keep, int n)
+{
+    int i = 0;
+    while (i < a->n && a->params->list[i] != p) i++;
+    if (i == a->n || a->of[i].n == 0) return PWY_OK;
+    struct pw_moments *of = &a->of[i];
+    int64_t width = p->shape[p->rank - 1], rows = of->size / width;
+    bool means = of->second < of->size;
+    PW_TRY(keep_columns(&of->slot[0].m, 0, rows, width, keep, n));
+    PW_TRY(keep_columns(&of->slot[0].v, means ? rows : 0, means ? 1 : rows, width, keep, n));
+    of->size = rows * n;
+    of->second = means ? rows + n : of->size;
     return PWY_OK;
 }
 

@@ -2,7 +2,8 @@
    on from it ends in the same bytes. */
 #include "base/num.h"
 #include "file/model_file.h"
-#include "train/train.h"
+#include "train/narrow.h"
+#include "route/usage.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,7 @@ static pwy_status put_state(const struct pwy_trainer *t, struct pw_node *state)
     PW_TRY(put_cursors(t, state));
     PW_TRY(put_bad(t, state));
     PW_TRY(put_learned(t, state));
+    PW_TRY(pw_narrow_put(t, state));
     return pw_node_put_copy(state, "options", t->given);
 }
 
@@ -138,6 +140,20 @@ static pwy_status rates(struct listing *l, const struct pw_adamw *a)
     return PWY_OK;
 }
 
+/* What the tasks use, whose candidate sets are still to be learned. */
+static pwy_status list_usage(const struct pwy_trainer *t, struct listing *l)
+{
+    const struct pw_usage *u = t->narrowing.usage;
+    for (int i = 0; u != NULL && i < u->tasks; i++) {
+        if (u->gates[i] == NULL) continue;
+        struct pw_tensor *out = &l->list[l->n++];
+        *out = (struct pw_tensor){.dtype = PW_F64, .rank = 2, .shape = {u->layers, u->experts}, .data = u->gates[i],
+                                  .bytes = (size_t)u->layers * (size_t)u->experts * sizeof(double)};
+        PW_NEED(out->name = pw_printf("checkpoint.use/%s", pw_registry_at(t->model->registry, i)->name));
+    }
+    return PWY_OK;
+}
+
 static pwy_status list_all_moments(struct listing *l, const struct pw_adamw *a, const char *where, struct kept *kept)
 {
     l->where = where;
@@ -150,12 +166,13 @@ static pwy_status list_tensors(const struct pwy_trainer *t, struct listing *l)
 {
     const struct pw_params *params = t->model->params;
     PW_TRY(state_json(t, &l->json));
-    PW_NEED(l->list = pw_calloc((size_t)params->n * 6 + 2, sizeof *l->list));
+    PW_NEED(l->list = pw_calloc((size_t)params->n * 6 + (size_t)t->model->registry->n + 2, sizeof *l->list));
     PW_NEED(l->kept = pw_calloc((size_t)params->n * 2 + 1, sizeof *l->kept));
     l->list[l->n++] = (struct pw_tensor){.dtype = PW_U8, .rank = 1, .shape = {(int64_t)strlen(l->json)},
                                          .data = l->json, .bytes = strlen(l->json)};
     PW_NEED(l->list[0].name = pw_strdup("checkpoint.state"));
     PW_TRY(rates(l, &t->adamw));
+    PW_TRY(list_usage(t, l));
     PW_TRY(list_all_moments(l, &t->adamw, of_run, l->kept));
     return list_all_moments(l, &t->doing, of_doing, l->kept + params->n);
 }
@@ -389,6 +406,7 @@ static pwy_status restore(struct pwy_trainer *t, const struct pw_node *state, co
     t->started = pw_clock() - t->schedule.seconds;
     PW_TRY(read_bad(t, pw_node_get(state, "bad_rows")));
     PW_TRY(read_learned(t, pw_node_get(state, "learned"), path));
+    PW_TRY(pw_narrow_restore(t, state, tensors, path));
     return read_moments(t, tensors, path);
 }
 

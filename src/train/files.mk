@@ -19,6 +19,10 @@ EXTRA_DIST += tests/golden/optimizer.py tests/golden/optimizer.json
 EXTRA_PROGRAMS += bench/optimizer
 bench_optimizer_SOURCES = bench/optimizer.c
 bench_optimizer_LDADD = libpathways-internal.la
+# Candidate sets that are learned.
+pathways_sources += src/train/narrow.h src/train/narrow.c
+check_PROGRAMS += tests/test_narrow
+tests_test_narrow_SOURCES = tests/test_narrow.c tests/train_rig.h tests/model_rig.h
 # Learning by doing.
 pathways_sources += src/train/learn.c
 check_PROGRAMS += tests/test_learn

@@ -1,5 +1,5 @@
 /* One step: rows of several tasks, encoded side by side, one pass forward and back, one update. */
-#include "train/train.h"
+#include "train/narrow.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,5 +234,6 @@ pwy_status pw_trainer_step(struct pwy_trainer *t, double *loss)
     PW_TRY(make_batch(t, &b));
     if (b.n > 0) PW_TRY(pass_and_update(t, &b, loss));
     t->loss = t->schedule.step == 0 ? *loss : t->loss + (*loss - t->loss) * (t->schedule.step < 50 ? .1 : .02);
-    return pw_schedule_advance(&t->schedule, pw_clock() - t->started);
+    PW_TRY(pw_schedule_advance(&t->schedule, pw_clock() - t->started));
+    return pw_narrow_step(t);
 }

@@ -6,8 +6,8 @@
 #include "pathways/trainer.h"
 
 struct pw_train_options {               /* a recipe's `train:` */
-    double minutes, epochs, lr, learn_lr, warmup, temperature, clip, weight_decay, dropout;
-    int64_t steps, seed, threads, batch, chunk, max_bad_rows, accumulate;
+    double minutes, epochs, lr, learn_lr, warmup, temperature, clip, weight_decay, dropout, narrow;
+    int64_t steps, seed, threads, batch, chunk, max_bad_rows, accumulate, candidates;
     bool recompute;
     char *dtype, *checkpoint, *optimizer;
     const struct pw_node *plan, *freeze, *add, *tasks;
@@ -69,6 +69,10 @@ struct pw_adamw {
 /* Stays where it is: experts' parameters point at it until it is closed. */
 pwy_status pw_adamw_open(struct pw_adamw *a, struct pw_params *params);
 void pw_adamw_close(struct pw_adamw *a);
+/* For parameters that were declared since: moments of zeros. */
+pwy_status pw_adamw_extend(struct pw_adamw *a);
+/* A matrix or vector, no table and no experts, is about to keep these columns (n) alone: so do its moments. */
+pwy_status pw_adamw_keep_columns(struct pw_adamw *a, const struct pw_param *p, const int32_t *keep, int n);
 pwy_status pw_adamw_need(struct pw_moments *of, int64_t k);        /* makes a slot's moments, zeros, where none are */
 int64_t pw_adamw_bytes(const struct pw_adamw *a);                  /* allocated for moments */
 /* Bytes that the last step had to move at least: weights and moments there and back, gradients once. */
@@ -107,6 +111,13 @@ struct pwy_progress { const struct pwy_trainer *trainer; const char *phase; doub
    were asked for; learned: examples by pw_trainer_learn */
 struct pw_task_run { struct pw_metric *metric; double score; int64_t seen, learned; bool drawn; };
 
+/* narrow.c: tasks whose candidate sets are learned, and how far they are. */
+struct pw_narrowing {
+    bool *of;                           /* [tasks] */
+    int stage, stages, width;           /* stages 0: none are; width: candidates a layer now */
+    struct pw_usage *usage;             /* of the run so far; NULL: they are narrow */
+};
+
 struct pwy_trainer {
     pwy_model *model;                   /* its own, writable */
     int first;                          /* the first task that learns; those before it were there when it was added */
@@ -124,6 +135,7 @@ struct pwy_trainer {
     real *weight; double *trunk_loss, *wide_loss;                           /* [batch] */
     struct pw_task_run *run;            /* [tasks] */
     bool draws;                         /* some task is drawn; those that are not stay as they are */
+    struct pw_narrowing narrowing;
     double loss;                        /* running mean */
     struct pw_map *bad;                 /* rows skipped: "task:row" */
     double started;                     /* clock when this process began, less what it had run before */
@@ -151,6 +163,9 @@ pwy_status pw_trainer_save(const struct pwy_trainer *t, const char *path);  /* c
 pwy_status pw_trainer_snapshot(struct pwy_trainer *t, pwy_model **out);
 /* calls the progress function; PWY_E_CANCELLED when it, or anyone, says stop */
 pwy_status pw_trainer_report(struct pwy_trainer *t, const char *phase, bool always);
+/* What of `freeze` names the parameters from the first-th on; met [freeze] counts, NULL: not asked. */
+void pw_trainer_freeze(struct pwy_trainer *t, int first, int *met);
+void pw_trainer_lock_unreached(const struct pwy_trainer *t);
 double pw_clock(void);                                                      /* seconds, monotonic */
 /* Shared by the two ways to begin. Takes model. */
 pwy_status pw_trainer_begin(pwy_model *model, const struct pw_node *options, struct pwy_trainer **out);

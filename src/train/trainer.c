@@ -2,6 +2,7 @@
 #include "base/num.h"
 #include "file/model_file.h"
 #include "train/add.h"
+#include "train/narrow.h"
 #include "route/record.h"
 #include "route/tape.h"
 #include <fnmatch.h>
@@ -21,7 +22,8 @@ const struct pw_option pw_train_table[] = {
     FIELD(max_bad_rows, PW_OPT_INT, 0, 1e15), FIELD(dtype, PW_OPT_TEXT, 0, 0), FIELD(checkpoint, PW_OPT_TEXT, 0, 0),
     FIELD(optimizer, PW_OPT_TEXT, 0, 0), FIELD(accumulate, PW_OPT_INT, 1, 65536), FIELD(recompute, PW_OPT_FLAG, 0, 0),
     FIELD(plan, PW_OPT_NODE, 0, 0), FIELD(freeze, PW_OPT_NODE, 0, 0), FIELD(add, PW_OPT_NODE, 0, 0),
-    FIELD(tasks, PW_OPT_NODE, 0, 0), {0}};
+    FIELD(tasks, PW_OPT_NODE, 0, 0), FIELD(candidates, PW_OPT_INT, 0, 65536),
+    FIELD(narrow, PW_OPT_NUMBER, 1e-6, 1 - 1e-6), {0}};
 
 double pw_clock(void)
 {
@@ -52,6 +54,9 @@ static pwy_status check_options(const struct pw_node *given, struct pw_train_opt
         return pw_node_fail(o->freeze, PWY_E_ARGUMENT, "train: freeze is a list of parameter names");
     if (o->tasks != NULL && (o->tasks->kind != PW_LIST || o->tasks->n == 0))
         return pw_node_fail(o->tasks, PWY_E_ARGUMENT, "train: tasks is a list of the names of those that learn");
+    if (o->candidates == 0 && pw_node_get(given, "narrow") != NULL)
+        return pw_node_fail(pw_node_get(given, "narrow"), PWY_E_ARGUMENT, "train: narrow goes with candidates, the "
+                            "number of experts that each task has from then on");
     if (ways == 0 && o->plan == NULL) o->minutes = 5;
     if (o->chunk == 0) o->chunk = o->batch >= 64 ? 8 : (o->batch + 7) / 8;
     return PWY_OK;
@@ -71,7 +76,7 @@ static double usual_rate(const struct pwy_trainer *t)
 static pwy_status read_options(struct pwy_trainer *t, const struct pw_node *options)
 {
     t->o = (struct pw_train_options){.seed = 1, .threads = t->model->ctx->threads, .batch = 64,
-                                     .warmup = .05, .accumulate = 1,
+                                     .warmup = .05, .accumulate = 1, .narrow = .3,
                                      .temperature = 2, .clip = 1, .weight_decay = .05, .max_bad_rows = 100};
     if (options == NULL) PW_NEED(t->given = pw_node_new(PW_MAP));
     else PW_NEED(t->given = pw_node_copy(options));
@@ -104,21 +109,32 @@ static int64_t steps_of(const struct pwy_trainer *t)
 
 /* --- parts --- */
 
-static pwy_status freeze(struct pwy_trainer *t)
+void pw_trainer_freeze(struct pwy_trainer *t, int first, int *met)
 {
     for (int i = 0; t->o.freeze != NULL && i < t->o.freeze->n; i++) {
         const struct pw_node *name = t->o.freeze->item[i];
-        int met = 0;
-        for (int p = 0; p < t->model->params->n && name->kind == PW_SCALAR; p++) {
+        for (int p = first; p < t->model->params->n && name->kind == PW_SCALAR; p++) {
             if (fnmatch(name->text, t->model->params->list[p]->name, 0) != 0) continue;
             t->model->params->list[p]->frozen = true;
-            met++;
+            if (met != NULL) met[i]++;
         }
-        if (met == 0)
-            return pw_node_fail(name, PWY_E_NOT_FOUND, "train: freeze: no parameter is called '%s'",
-                                name->kind == PW_SCALAR ? name->text : "(a list)");
     }
-    return PWY_OK;
+}
+
+static pwy_status freeze(struct pwy_trainer *t)
+{
+    int n = t->o.freeze == NULL ? 0 : t->o.freeze->n, *met;
+    pwy_status status = PWY_OK;
+    PW_NEED(met = pw_calloc((size_t)n + 1, sizeof *met));
+    pw_trainer_freeze(t, 0, met);
+    for (int i = 0; i < n && status == PWY_OK; i++) {
+        const struct pw_node *name = t->o.freeze->item[i];
+        if (met[i] == 0)
+            status = pw_node_fail(name, PWY_E_NOT_FOUND, "train: freeze: no parameter is called '%s'",
+                                  name->kind == PW_SCALAR ? name->text : "(a list)");
+    }
+    free(met);
+    return status;
 }
 
 /* --- which tasks it draws --- */
@@ -226,7 +242,7 @@ static pwy_status open_tasks(const pwy_model *m, int first)
 }
 
 /* Where every task that learns has candidates and routers of its own, none comes by the trunk's. */
-static void lock_unreached(const struct pwy_trainer *t)
+void pw_trainer_lock_unreached(const struct pwy_trainer *t)
 {
     for (int i = t->first; i < t->model->registry->n; i++) {
         if (pw_registry_at(t->model->registry, i)->sealed) continue;
@@ -249,12 +265,13 @@ static pwy_status begin(struct pwy_trainer *t, const struct pw_node *options)
     PW_TRY(open_tasks(t->model, t->first));
     t->learned_before = learned_of(t->model);
     if (t->first == 0) PW_TRY(pw_model_lock(t->model));
-    lock_unreached(t);
+    pw_trainer_lock_unreached(t);
     PW_TRY(read_options(t, options));
     PW_TRY(make_rows(t));
     PW_TRY(choose_drawn(t));
     lock_others(t);
     PW_TRY(make_engine(t));
+    PW_TRY(pw_narrow_open(t));
     PW_TRY(pw_schedule_open(&t->schedule, &t->o, steps_of(t)));
     t->started = pw_clock();
     return pw_mixture_open(&t->mixture, t->model->registry, t->run, t->o.temperature);
@@ -323,6 +340,7 @@ void pw_trainer_close(struct pwy_trainer *t)
     if (t == NULL) return;
     if (t->progress_destroy != NULL) t->progress_destroy(t->progress_user);
     free_rows(t);
+    pw_narrow_close(t);
     pw_adamw_close(&t->doing);
     pw_adamw_close(&t->adamw);
     pw_encoder_close(&t->encoder);
@@ -415,6 +433,8 @@ static pwy_status describe_run(const struct pwy_trainer *t, struct pw_node *run)
     if (trains_in_bf16(t)) PW_TRY(pw_node_put_text(run, "dtype", t->o.dtype));
     if (t->o.accumulate > 1) PW_TRY(pw_node_put_int(run, "accumulate", t->o.accumulate));
     if (by_adafactor(&t->o)) PW_TRY(pw_node_put_text(run, "optimizer", t->o.optimizer));
+    if (t->o.candidates > 0) PW_TRY(pw_node_put_int(run, "candidates", t->o.candidates));
+    if (t->o.candidates > 0) PW_TRY(pw_node_put_number(run, "narrow", t->o.narrow));
     PW_TRY(pw_node_put_copy(run, "tasks", t->o.tasks));
     return t->o.weight_decay < 0 ? PWY_OK : pw_node_put_number(run, "weight_decay", t->o.weight_decay);
 }
