@@ -14,7 +14,7 @@ pwy_status pw_cost_cut_way(struct pw_infer *f, struct pw_net *net, int64_t opera
 
 /* How much of its examples an added task looks at within a budget of operations: the settings of its parts that bound
    their rows (pw_sense_input), as far as nobody set them, go down together in steps. */
-enum { PW_INPUT_STEPS = 16 };
+enum { PW_INPUT_STEPS = 64 };
 struct pw_inputs {
     int64_t operations, parameters;     /* the budgets; 0: none */
     int adapter;                        /* that there should be room for */
