@@ -145,12 +145,13 @@ static pwy_status take_up(struct pwy_trainer *t, int first)
 static pwy_status narrow_all(struct pwy_trainer *t, int n)
 {
     int first = t->model->params->n, tasks = 0;
-    t->narrowing.width = n;
     for (int i = 0; i < t->model->registry->n; i++) {
         if (!t->narrowing.of[i]) continue;
         PW_TRY(narrow_task(t, pw_net_at(t->model, i), n));
         tasks++;
     }
+    if (tasks == 0) return PWY_OK;
+    t->narrowing.width = n;
     pw_log(t->model->ctx, PWY_LOG_INFO, "train: after step %lld %d tasks choose from %d experts of each layer",
            (long long)t->schedule.step, tasks, n);
     return take_up(t, first);
