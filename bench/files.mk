@@ -23,3 +23,7 @@ EXTRA_PROGRAMS += bench/answers
 bench_answers_SOURCES = bench/answers.c
 bench_answers_LDADD = libpathways-media-internal.la libpathways-internal.la
 endif
+EXTRA_DIST += bench/narrow.py
+EXTRA_PROGRAMS += bench/thin
+bench_thin_SOURCES = bench/thin.c
+bench_thin_LDADD = libpathways-internal.la
