@@ -103,7 +103,7 @@ static double pair_value(uint64_t entry, int64_t len)
     return sqrt((double)pw_tally_count(entry) / (double)(len - 1));
 }
 
-static pwy_status tell_record(const struct pw_value *value, int label, struct pw_telling *t)
+static pwy_status tell_record(struct pw_telling *t, const struct pw_value *value, int label)
 {
     struct pw_tally pairs = { 0 };
     pwy_status status = count_pairs((const unsigned char *)value->text, value->len, &pairs);
@@ -113,43 +113,19 @@ static pwy_status tell_record(const struct pw_value *value, int label, struct pw
     return status;
 }
 
-static pwy_status tell_records(const struct pw_fit *rows, struct pw_telling *t)
-{
-    int64_t sample = rows->n_train < FIT_ROWS ? rows->n_train : FIT_ROWS;
-    for (int64_t i = 0; i < sample; i++) {
-        const struct pw_value *value = NULL;
-        struct pw_goal goal;
-        PW_TRY(rows->row(rows->arg, pw_fit_row(rows, sample, i), &value, &goal));
-        if (value == NULL || value->type != PW_VALUE_BYTES || value->len < 1)
-            continue;
-        PW_TRY(tell_record(value, pw_telling_example(t, goal.label), t));
-    }
-    return PWY_OK;
-}
-
-static pwy_status choose_pairs(struct bytes *b, const struct pw_telling *t)
-{
-    int32_t *chosen;
-    PW_NEED(chosen = pw_calloc((size_t)b->n_pairs, sizeof *chosen));
-    pwy_status status = pw_telling_choose(t, (int)b->n_pairs, chosen);
-    for (int64_t i = 0; i < b->n_pairs; i++)
-        b->chosen->w[i] = (real)chosen[i];
-    free(chosen);
-    return status;
-}
-
 static pwy_status bytes_fit(struct pw_sense *s, const struct pw_fit *rows)
 {
     struct bytes *b = s->state;
+    const struct pw_telling_kind records = { PW_VALUE_BYTES, 1, FIT_ROWS, tell_record };
     struct pw_telling t = { 0 };
     if (b->n_pairs == PAIRS)
         return PWY_OK;
     PW_TRY(declare_chosen(s));
     pwy_status status = pw_telling_open(&t, PAIRS, pw_telling_labels(rows));
     if (status == PWY_OK)
-        status = tell_records(rows, &t);
+        status = pw_telling_count(&t, rows, &records);
     if (status == PWY_OK)
-        status = choose_pairs(b, &t);
+        status = pw_telling_choose(&t, b->chosen);
     pw_telling_close(&t);
     return status;
 }

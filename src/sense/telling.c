@@ -24,12 +24,26 @@ void pw_telling_close(struct pw_telling *t)
     *t = (struct pw_telling){ 0 };
 }
 
-int pw_telling_example(struct pw_telling *t, int label)
+static int count_example(struct pw_telling *t, int label)
 {
     label = label >= 0 && label < t->labels ? label : 0;
     t->examples[label]++;
     t->n++;
     return label;
+}
+
+pwy_status pw_telling_count(struct pw_telling *t, const struct pw_fit *fit, const struct pw_telling_kind *kind)
+{
+    int64_t sample = fit->n_train < kind->most ? fit->n_train : kind->most;
+    for (int64_t i = 0; i < sample; i++) {
+        const struct pw_value *value = NULL;
+        struct pw_goal goal;
+        PW_TRY(fit->row(fit->arg, pw_fit_row(fit, sample, i), &value, &goal));
+        if (value == NULL || value->type != kind->type || value->len < kind->least)
+            continue;
+        PW_TRY(kind->add(t, value, count_example(t, goal.label)));
+    }
+    return PWY_OK;
 }
 
 void pw_telling_add(struct pw_telling *t, int row, int label, double value)
@@ -71,16 +85,16 @@ static int by_row(const void *a, const void *b)
     return ((const struct told *)a)->row - ((const struct told *)b)->row;
 }
 
-pwy_status pw_telling_choose(const struct pw_telling *t, int n, int32_t *rows)
+pwy_status pw_telling_choose(const struct pw_telling *t, struct pw_param *chosen)
 {
     struct told *told = pw_calloc((size_t)t->rows, sizeof *told);
     PW_NEED(told);
     for (int i = 0; i < t->rows; i++)
         told[i] = (struct told){ tells(t, i), i };
     qsort(told, (size_t)t->rows, sizeof *told, most_first);
-    qsort(told, (size_t)n, sizeof *told, by_row);
-    for (int i = 0; i < n; i++)
-        rows[i] = told[i].row;
+    qsort(told, (size_t)chosen->n, sizeof *told, by_row);
+    for (int64_t i = 0; i < chosen->n; i++)
+        chosen->w[i] = (real)told[i].row;
     free(told);
     return PWY_OK;
 }

@@ -12,12 +12,16 @@ struct pw_telling {
 /* How many labels a task's rows are told by: 1 where it does not classify. */
 int pw_telling_labels(const struct pw_fit *fit);
 pwy_status pw_telling_open(struct pw_telling *t, int rows, int labels);
-/* Counts an example; returns the label that its values go under, 0 where it has none. */
-int pw_telling_example(struct pw_telling *t, int label);
+/* What a value has of the rows, by pw_telling_add, under the label that it is given with. */
+typedef pwy_status (*pw_telling_fn)(struct pw_telling *t, const struct pw_value *value, int label);
+struct pw_telling_kind { enum pw_value_type type; int64_t least, most; pw_telling_fn add; };
+/* Counts at most `most` examples, evenly spread over the training rows: values of the type with `least` bytes or more.
+   Those without a label count under label 0. */
+pwy_status pw_telling_count(struct pw_telling *t, const struct pw_fit *fit, const struct pw_telling_kind *kind);
 void pw_telling_add(struct pw_telling *t, int row, int label, double value);
 double pw_telling_sum(const struct pw_telling *t, int row);         /* over the labels */
-/* The n rows that tell most, ascending; with one label those that are met most. */
-pwy_status pw_telling_choose(const struct pw_telling *t, int n, int32_t *rows);
+/* As many rows as `chosen` has numbers, those that tell most, ascending; with one label those that are met most. */
+pwy_status pw_telling_choose(const struct pw_telling *t, struct pw_param *chosen);
 void pw_telling_close(struct pw_telling *t);
 
 /* The place of `row` among chosen ones (ascending), looked for from *from on, which moves there; -1: it is not one. */

@@ -1,6 +1,5 @@
 /* Text: the first tokens as embeddings for the trunk; a tf-idf bag of word and character grams of all of it for the
-   wide
-   path (settings measured to learn well from little: words and characters each of length 1). */
+   wide path (settings measured to learn well from little: words and characters each of length 1). */
 #include "sense/bag.h"
 #include "sense/telling.h"
 
@@ -75,7 +74,7 @@ static pwy_status text_declare(struct pw_sense *s)
 }
 
 /* How many texts have a gram in each row, by label; texts without a label count under label 0. */
-static pwy_status count_text(const struct pw_value *value, int label, struct pw_telling *c)
+static pwy_status count_text(struct pw_telling *c, const struct pw_value *value, int label)
 {
     struct pw_tally tally = { 0 };
     pwy_status status = pw_grams(value->text, value->len, &tally);
@@ -88,33 +87,11 @@ static pwy_status count_text(const struct pw_value *value, int label, struct pw_
     return status;
 }
 
-/* Counts at most FIT_ROWS texts, evenly spread over the training rows. */
-static pwy_status count_texts(const struct pw_fit *rows, struct pw_telling *c)
-{
-    int64_t sample = rows->n_train < FIT_ROWS ? rows->n_train : FIT_ROWS;
-    for (int64_t i = 0; i < sample; i++) {
-        const struct pw_value *value = NULL;
-        struct pw_goal goal;
-        PW_TRY(rows->row(rows->arg, pw_fit_row(rows, sample, i), &value, &goal));
-        if (value == NULL || value->type != PW_VALUE_TEXT)
-            continue;
-        PW_TRY(count_text(value, pw_telling_example(c, goal.label), c));
-    }
-    return PWY_OK;
-}
-
 /* The rows that tell most, ascending, and each one's idf. */
 static pwy_status choose_rows(struct text *t, const struct pw_telling *c)
 {
-    int32_t *chosen = NULL;
-    if (t->rows != NULL) {
-        PW_NEED(chosen = pw_calloc((size_t)t->features, sizeof *chosen));
-        pwy_status status = pw_telling_choose(c, (int)t->features, chosen);
-        for (int64_t i = 0; i < t->features; i++)
-            t->rows->w[i] = (real)chosen[i];
-        free(chosen);
-        PW_TRY(status);
-    }
+    if (t->rows != NULL)
+        PW_TRY(pw_telling_choose(c, t->rows));
     for (int64_t i = 0; i < t->features; i++) {
         double df = pw_telling_sum(c, t->rows != NULL ? (int)t->rows->w[i] : (int)i);
         t->idf->w[i] = (real)(1 + pw_ln((1.0 + (double)c->n) / (1.0 + df)));
@@ -124,6 +101,7 @@ static pwy_status choose_rows(struct text *t, const struct pw_telling *c)
 
 static pwy_status text_fit(struct pw_sense *s, const struct pw_fit *rows)
 {
+    const struct pw_telling_kind texts = { PW_VALUE_TEXT, 0, FIT_ROWS, count_text };
     struct text *t = s->state;
     struct pw_telling c = { 0 };
     if (!t->grams)
@@ -131,7 +109,7 @@ static pwy_status text_fit(struct pw_sense *s, const struct pw_fit *rows)
     PW_TRY(declare_grams(s));
     pwy_status status = pw_telling_open(&c, PW_GRAM_ROWS, t->rows != NULL ? pw_telling_labels(rows) : 1);
     if (status == PWY_OK)
-        status = count_texts(rows, &c);
+        status = pw_telling_count(&c, rows, &texts);
     if (status == PWY_OK)
         status = choose_rows(t, &c);
     pw_telling_close(&c);
