@@ -1,5 +1,5 @@
-/* The raw answers of every sealed task of a model to rows of a recipe's test split, as a digest a task: what must be the
-   same bytes after every addition.
+/* The raw answers of every sealed task of a model to rows of a recipe's test split, and where that has too few, of its
+   validation and training rows, as a digest a task: what must be the same bytes after every addition.
 
      answers MODEL RECIPE [--data DIR] [--rows N] [--threads N] [--batch N] */
 #include "base/digest.h"
@@ -41,29 +41,50 @@ static pwy_status some(pwy_session *s, const char *task, pwy_example **ex, int n
     return status;
 }
 
-/* Rows 0, 1, ... of the test split, `batch` at a time; bad ones are left out, but some must be good. */
+struct asking {
+    const struct run *run; pwy_session *s; const char *task;
+    pwy_example *ex[64];
+    struct pw_digest digest;
+    int64_t good;
+};
+
+/* Rows 0, 1, ... of a split, `batch` at a time, until all that were asked for are answered; bad ones are left out. */
+static pwy_status ask_split(struct asking *a, pwy_source *rows)
+{
+    int64_t n = pwy_source_count(rows);
+    pwy_status status = PWY_OK;
+    for (int64_t at = 0; status == PWY_OK && at < n && a->good < a->run->rows;) {
+        int have = 0;
+        for (; have < a->run->batch && at < n && a->good + have < a->run->rows; at++)
+            have += pwy_source_read(rows, at, a->ex[have]) == PWY_OK;
+        a->good += have;
+        status = some(a->s, a->task, a->ex, have, &a->digest);
+    }
+    return status;
+}
+
+static pwy_status ask_splits(struct asking *a, pwy_task *task)
+{
+    static const pwy_split split[] = {PWY_TEST, PWY_VALID, PWY_TRAIN};
+    for (int i = 0; i < 3; i++) {
+        pwy_source *rows;
+        if (pwy_task_get_source(task, split[i], &rows) != PWY_OK) continue;
+        pwy_status status = ask_split(a, rows);
+        if (status != PWY_OK) return status;
+    }
+    return a->good > 0 ? PWY_OK : pw_fail(PWY_E_DATA, "no row of '%s' can be read", a->task);
+}
+
 static pwy_status task_digest(const struct run *run, pwy_session *s, pwy_task *task, char hex[PW_DIGEST_HEX])
 {
     unsigned char digest[PW_DIGEST_LEN];
-    struct pw_digest d;
-    pwy_source *test;
-    pwy_example *ex[64];
-    pwy_status status = pwy_task_get_source(task, PWY_TEST, &test);
-    int64_t n = status == PWY_OK ? pwy_source_count(test) : 0, at = 0, good = 0;
-    if (status != PWY_OK) return status;
-    for (int i = 0; i < run->batch; i++) pwy_example_new(&ex[i]);
-    pw_digest_begin(&d);
-    while (status == PWY_OK && at < n && at < run->rows) {
-        int have = 0;
-        for (; have < run->batch && at < n && at < run->rows; at++)
-            have += pwy_source_read(test, at, ex[have]) == PWY_OK;
-        good += have;
-        status = some(s, pwy_task_name(task), ex, have, &d);
-    }
-    for (int i = 0; i < run->batch; i++) pwy_example_free(ex[i]);
-    pw_digest_end(&d, digest);
+    struct asking a = {.run = run, .s = s, .task = pwy_task_name(task)};
+    for (int i = 0; i < run->batch; i++) pwy_example_new(&a.ex[i]);
+    pw_digest_begin(&a.digest);
+    pwy_status status = ask_splits(&a, task);
+    for (int i = 0; i < run->batch; i++) pwy_example_free(a.ex[i]);
+    pw_digest_end(&a.digest, digest);
     pw_digest_hex(digest, hex);
-    if (status == PWY_OK && good == 0) status = pw_fail(PWY_E_DATA, "no test row of '%s' can be read", pwy_task_name(task));
     return status;
 }
 

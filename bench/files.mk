@@ -22,6 +22,9 @@ if MEDIA
 EXTRA_PROGRAMS += bench/answers
 bench_answers_SOURCES = bench/answers.c
 bench_answers_LDADD = libpathways-media-internal.la libpathways-internal.la
+EXTRA_PROGRAMS += bench/learn
+bench_learn_SOURCES = bench/learn.c
+bench_learn_LDADD = libpathways-media.la libpathways.la
 endif
 EXTRA_DIST += bench/narrow.py
 EXTRA_PROGRAMS += bench/thin

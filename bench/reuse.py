@@ -2,12 +2,13 @@
 best pathway as it is measured, and some times by reusing one at random, with the same budget, steps and rows.
 
   python3 bench/reuse.py BUILD DATA BASE OUT [--steps N] [--parameters N] [--draws N] [--seed N] [--jobs N] [--split NAME]
+                         [--no-grams]
 
 BASE is the sealed base of bench/continual.py (OUT/grown.pathways without what was added beside it), which has three tasks
 of text. Four more are learned in full behind it, so there are seven pathways, of different kinds, that a text can
 reuse; then each of the twenty is added to that same model, and taken away again. Random is drawn among the seven, for
 each of --draws seeds. "trunk" is what comes by the pathway alone (eval --path trunk): the wide path beside it is the same
-with any pathway. Prints a line a task and the means; OUT/reuse.jsonl has the same.
+with any pathway; with --no-grams the tasks have none, and their answers are the pathway's. Prints a line a task and the means; OUT/reuse.jsonl has the same.
 """
 import argparse, json, re
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ for name in ("build", "data", "base", "out"): ap.add_argument(name, type=Path)
 for name, value in (("steps", 25), ("parameters", 14000), ("draws", 3), ("seed", 1), ("jobs", 2)):
     ap.add_argument(f"--{name}", type=int, default=value)
 ap.add_argument("--split", default="test")
+ap.add_argument("--no-grams", action="store_true")
 args = ap.parse_args()
 PATHWAYS, OUT = args.build.resolve() / "pathways", args.out.resolve()
 MODEL = OUT / "donors.pathways"
@@ -54,6 +56,7 @@ def one(item):
 def main():
     sets.use(args.data, OUT / "sets")
     donors, tasks = sets.texts()
+    if args.no_grams: tasks = [(n, t.replace("{text: text}", "{text: {sense: text, grams: false}}")) for n, t in tasks]
     if not MODEL.exists():
         run(PATHWAYS, "add", args.base, recipe(OUT / "donors.yaml", donors, f"{{seed: {args.seed}, batch: 32}}"), "-o", MODEL, "--steps", 200)
     with ThreadPoolExecutor(args.jobs) as pool: rows = list(pool.map(one, enumerate(tasks)))

@@ -104,6 +104,26 @@ def base_tasks():
             task("income", "{person: table}", DATA / "adult/train.csv", DATA / "adult/test.csv", "target: income\n    missing: '?'")]
 
 
+def broad_tasks():
+    """The nine and eight more, so that each sense has been learned from several tasks before the first is added."""
+    uci = lambda name, more: task(name, "{row: table}", DATA / f"uci_small/{name}.csv", None, more)
+    index = lambda s: f"{{table: {DATA}/emoji/index.tsv, where: {{split: {s}}}}}"
+    wrist = lambda people: f"{{table: {DATA}/adl_wrist/index.csv, where: {{subject: {people}}}}}"
+    number = lambda made: (made[0], made[1].replace("kind: classify", "kind: regress"))
+    return base_tasks() + [
+        task("emoji", "{picture: {sense: image, column: image, path: images}}", index("train"), index("test"), "target: group"),
+        task("speech", "{sound: audio}", DATA / "spoken_prompts/langid/train", DATA / "spoken_prompts/langid/test"),
+        task("sentiment", "{sentence: text}", DATA / "sst/binary.train.tsv", DATA / "sst/binary.test.tsv",
+             "target: class\n    columns: [class, sentence]"),
+        task("mushroom", "{features: table}", f"{{table: {DATA}/mushroom/agaricus.txt.train, format: libsvm}}",
+             f"{{table: {DATA}/mushroom/agaricus.txt.test, format: libsvm}}", "target: target"),
+        number(task("house", "{block: table}", DATA / "california_housing/housing.csv", None, "target: median_house_value")),
+        number(uci("abalone", "target: last\n    columns: [none]")),
+        number(task("wine", "{row: table}", DATA / "wine_quality/winequality-white.csv", None, "target: last\n    columns: [none]")),
+        task("activity", "{wrist: {sense: series, column: path, path: .}}", wrist("{not: [f4, m1, m2]}"), wrist("[f4, m1, m2]"),
+             "target: activity")]
+
+
 def added_tasks():
     languages = labels_of("langid_man/train.tsv", 0, False, "\t"); isa = (DATA / "isa_bytes/classes.txt").read_text().split()
     fragments = (DATA / "file_fragments/classes.txt").read_text().split()
