@@ -1,13 +1,14 @@
 """Fifty tasks and more added one by one to a sealed model, each beside a model of its own; nothing that was there moves.
 
   python3 bench/continual.py BUILD DATA OUT [--first N] [--last N] [--rows N] [--base-steps N] [--steps N] [--seed N]
-                             [--no-alone] [--no-answers]
+                             [--broad] [--no-alone] [--no-answers]
 
-BUILD has the program and bench/answers (make bench/answers). Trains a base of nine tasks, seals it, then adds task by
-task, number --first to --last of them (the first is 1). After every addition the raw answers of every earlier task to 200
-test rows are digested in fresh processes, on one and two threads, alone and in batches of 16, and compared. Each added
-task is also trained alone, in a model of its own of the same active size and as many steps. Prints a line a task, and
-what came of it all; OUT/continual.jsonl has the same. Run again with the same OUT, it goes on where it was stopped.
+BUILD has the program and bench/answers (make bench/answers). Trains a base of nine tasks, or --broad of seventeen, seals
+it, then adds task by task, number --first to --last of them (the first is 1). After every addition the raw answers of
+every earlier task to 200 rows (of the test split, where it has so many) are digested in fresh processes, on one and two
+threads, alone and in batches of 16, and compared. Each added task is also trained alone, in a model of its own of the
+same active size and as many steps. Prints a line a task, and what came of it all; OUT/continual.jsonl has the same. Run
+again with the same OUT, it goes on where it was stopped.
 """
 import argparse, json, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ ap = argparse.ArgumentParser()
 for name in ("build", "data", "out"): ap.add_argument(name, type=Path)
 for name, value in (("first", 1), ("last", 1000), ("rows", 200), ("base-steps", 1500), ("steps", 200), ("seed", 1)):
     ap.add_argument(f"--{name}", type=int, default=value)
-for name in ("no-alone", "no-answers"): ap.add_argument(f"--{name}", action="store_true")
+for name in ("broad", "no-alone", "no-answers"): ap.add_argument(f"--{name}", action="store_true")
 args = ap.parse_args()
 BUILD, OUT = args.build.resolve(), args.out.resolve()
 PATHWAYS, ANSWERS = BUILD / "pathways", BUILD / "bench/answers"
@@ -111,7 +112,7 @@ def summary(results):
 def main():
     sets.use(args.data, OUT / "sets")
     model, log = OUT / "grown.pathways", OUT / "continual.jsonl"
-    done = sets.base_tasks(); said = lines(log.read_text()) if log.exists() else []
+    done = sets.broad_tasks() if args.broad else sets.base_tasks(); said = lines(log.read_text()) if log.exists() else []
     if not said: train_base(model, done)
     results = [r for r in said if "n" in r]
     for n, one in list(enumerate(sets.added_tasks(), 1))[args.first - 1:args.last]:
