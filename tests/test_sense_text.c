@@ -229,6 +229,88 @@ START_TEST(idf_is_fitted)
 }
 END_TEST
 
+/* --- a tokenizer of its own --- */
+
+static pwy_status cyrillic_row(void *arg, int64_t i, const struct pw_value **value, struct pw_goal *goal)
+{
+    static const char *const texts[] = { "доброе утро, добрый день", "добрый вечер и доброй ночи" };
+    struct pw_value *store = arg;
+    *store = text_value(texts[i % 2]);
+    *value = store;
+    goal->label = (int)(i % 2);
+    return PWY_OK;
+}
+
+/* Opened with these settings, neither fitted nor declared. */
+static void rig_unfitted(struct rig *rig, const char *settings)
+{
+    struct pw_node *map;
+    rig_open(rig, &pw_sense_text, NULL);
+    rig->s.ops->close(&rig->s);
+    ck_assert_int_eq(pw_node_from_yaml(settings, strlen(settings), NULL, &map), PWY_OK);
+    ck_assert_int_eq(rig->s.ops->open(&rig->s, map), PWY_OK);
+    pw_node_free(map);
+}
+
+START_TEST(own_tokenizer)
+{
+    static const char settings[] = "{vocab: 300, rank: 4, grams: false}";
+    struct rig rig, again;
+    struct pw_value store;
+    struct pw_fit fit = { .arg = &store, .n_train = 8, .row = cyrillic_row, .kind = "classify", .outputs = 2 };
+    struct pw_node *map = pw_node_new(PW_MAP);
+    rig_unfitted(&rig, settings);
+    ck_assert_int_eq(rig.s.ops->fit(&rig.s, &fit), PWY_OK);
+    ck_assert_int_eq(rig.s.ops->declare(&rig.s), PWY_OK);
+    const struct pw_param *embed = pw_params_find(rig.s.params, "task.t.part.embed"),
+                          *widen = pw_params_find(rig.s.params, "task.t.part.widen");
+    ck_assert(embed->n % 4 == 0 && embed->n / 4 > 257 && embed->n / 4 <= 300 && widen->n == 4 * rig.s.d);
+    struct pw_encoded own = encode(&rig, text_value("добрый день")), old;
+    ck_assert(own.n_ids > 0 && own.n_ids < 10);
+    ck_assert_int_eq(rig.s.ops->save(&rig.s, map), PWY_OK);
+    rig_unfitted(&again, settings);
+    ck_assert_int_eq(again.s.ops->load(&again.s, map), PWY_OK);
+    old = encode(&again, text_value("добрый день"));
+    check_same(&own, &old);
+    pw_node_free(map);
+    rig_close(&rig);
+    rig_close(&again);
+}
+END_TEST
+
+START_TEST(own_tokenizer_that_is_not_there)
+{
+    struct rig rig;
+    struct pw_node *map = pw_node_new(PW_MAP);
+    rig_unfitted(&rig, "{vocab: 300}");
+    ck_assert_int_eq(rig.s.ops->load(&rig.s, map), PWY_E_FORMAT);
+    ck_assert_ptr_nonnull(strstr(pwy_error_message(), "tokenizer"));
+    ck_assert_int_eq(pw_node_put_text(map, "tokenizer", "{}"), PWY_OK);
+    ck_assert_int_ne(rig.s.ops->load(&rig.s, map), PWY_OK);
+    pw_node_free(map);
+    rig_close(&rig);
+}
+END_TEST
+
+static void refuses(const char *kind, const char *vocab, const char *says)
+{
+    struct pw_sense s = { .ops = &pw_sense_text, .kind = kind };
+    struct pw_node *map = pw_node_new(PW_MAP);
+    ck_assert_int_eq(pw_node_put(map, "vocab", pw_node_text(vocab, false)), PWY_OK);
+    ck_assert_int_eq(s.ops->open(&s, map), PWY_E_ARGUMENT);
+    ck_assert_msg(strstr(pwy_error_message(), says) != NULL, "%s", pwy_error_message());
+    ck_assert_ptr_null(s.state);
+    pw_node_free(map);
+}
+
+START_TEST(own_tokenizer_refused)
+{
+    refuses("classify", "256", "vocab 256 is too small");
+    refuses("classify", "70000", "vocab");
+    refuses("generate", "300", "writes");
+}
+END_TEST
+
 /* Of two labels, each with a word of its own and many in common, few features keep the two words. */
 static pwy_status telling_row(void *arg, int64_t i, const struct pw_value **value, struct pw_goal *goal)
 {
@@ -381,6 +463,7 @@ static Suite *suite(void)
     const TTest *const tests[] = {
         text_is_deterministic, text_norms, text_case_and_blanks, text_without_blanks, text_settings, bad_values,
         text_needs_a_tokenizer, idf_is_fitted, few_features_are_those_that_tell,
+        own_tokenizer, own_tokenizer_that_is_not_there, own_tokenizer_refused,
         few_pairs_are_those_that_tell, bytes_settings, logarithm, text_of_any_length, bytes_features, table_of_senses
     };
     Suite *s = suite_create("sense_text");

@@ -20,9 +20,39 @@ struct rig {
     real weight[MAX_ROWS * D];
 };
 
-static void rig_open(struct rig *rig, const struct pw_sense_ops *ops, enum pw_value_type type)
+static const char *const texts[N] = { "aab ab", "x", NULL, "abcabcabcabc", "\x01\x02\x03\x01\x02\x7f" };
+
+static struct pw_value value_of(enum pw_value_type type, const char *text)
 {
-    static const char *const texts[N] = { "aab ab", "x", NULL, "abcabcabcabc", "\x01\x02\x03\x01\x02\x7f" };
+    return (struct pw_value){ .type = text != NULL ? type : PW_VALUE_NONE, .text = text,
+                              .len = text != NULL ? (int64_t)strlen(text) : 0 };
+}
+
+static pwy_status text_row(void *arg, int64_t i, const struct pw_value **value, struct pw_goal *goal)
+{
+    struct pw_value *store = arg;
+    *store = value_of(PW_VALUE_TEXT, texts[i]);
+    *value = texts[i] != NULL ? store : NULL;
+    goal->label = (int)(i % 2);
+    return PWY_OK;
+}
+
+/* Fitted where it has settings. */
+static void sense_open(struct pw_sense *s, const char *settings)
+{
+    struct pw_value store;
+    struct pw_fit fit = { .arg = &store, .n_train = N, .row = text_row, .kind = "classify", .outputs = 2 };
+    struct pw_node *map = NULL;
+    if (settings != NULL)
+        ck_assert_int_eq(pw_node_from_yaml(settings, strlen(settings), NULL, &map), PWY_OK);
+    ck_assert_int_eq(s->ops->open(s, map), PWY_OK);
+    if (settings != NULL)
+        ck_assert_int_eq(s->ops->fit(s, &fit), PWY_OK);
+    pw_node_free(map);
+}
+
+static void rig_open(struct rig *rig, const struct pw_sense_ops *ops, enum pw_value_type type, const char *settings)
+{
     struct pw_rng rng = pw_rng_at(7, 8, 0);
     memset(rig, 0, sizeof *rig);
     rig->s = (struct pw_sense){ .ops = ops, .d = D, .own = (char *)"task.t.part", .kind = "classify", .outputs = 2 };
@@ -31,12 +61,11 @@ static void rig_open(struct rig *rig, const struct pw_sense_ops *ops, enum pw_va
     rig->x = (struct pw_exec){ .arena = pw_arena_new(), .train = true };
     ck_assert_int_eq(pw_kern_choose("reference", &rig->x.kern), PWY_OK);
     ck_assert_int_eq(pw_tok_bytes(&rig->s.tok), PWY_OK);
-    ck_assert_int_eq(ops->open(&rig->s, NULL), PWY_OK);
+    sense_open(&rig->s, settings);
     ck_assert_int_eq(ops->declare(&rig->s), PWY_OK);
     ck_assert_int_eq(pw_params_start_training(rig->s.params), PWY_OK);
     for (int i = 0; i < N; i++) {
-        struct pw_value v = { .type = type, .text = texts[i], .len = texts[i] != NULL ? (int64_t)strlen(texts[i]) : 0 };
-        v.type = texts[i] != NULL ? type : PW_VALUE_NONE;
+        struct pw_value v = value_of(type, texts[i]);
         ck_assert_int_eq(ops->encode(&rig->s, &v, NULL, rig->kept, &rig->value[i]), PWY_OK);
         rig->in[i] = &rig->value[i];
         rig->rows += rig->value[i].n_tokens;
@@ -94,12 +123,12 @@ static int check_param(struct rig *rig, struct pw_param *p)
     return checked;
 }
 
-static void check_sense(const struct pw_sense_ops *ops, enum pw_value_type type, int n_params)
+static void check_sense(const struct pw_sense_ops *ops, enum pw_value_type type, const char *settings, int n_params)
 {
     struct rig rig;
     void *keep = NULL;
     int seen = 0;
-    rig_open(&rig, ops, type);
+    rig_open(&rig, ops, type, settings);
     pw_params_zero_grad(rig.s.params);
     loss(&rig, &keep);
     ck_assert_int_eq(ops->backward(&rig.s, &rig.x, N, rig.in, keep, rig.weight, NULL), PWY_OK);
@@ -113,13 +142,20 @@ static void check_sense(const struct pw_sense_ops *ops, enum pw_value_type type,
 
 START_TEST(text_gradients)
 {
-    check_sense(&pw_sense_text, PW_VALUE_TEXT, 1);
+    check_sense(&pw_sense_text, PW_VALUE_TEXT, NULL, 1);
+}
+END_TEST
+
+/* Narrow embeddings and the product that makes them as wide as the trunk. */
+START_TEST(own_tokenizer_gradients)
+{
+    check_sense(&pw_sense_text, PW_VALUE_TEXT, "{vocab: 262, rank: 3}", 2);
 }
 END_TEST
 
 START_TEST(bytes_gradients)
 {
-    check_sense(&pw_sense_bytes, PW_VALUE_BYTES, 5);
+    check_sense(&pw_sense_bytes, PW_VALUE_BYTES, NULL, 5);
 }
 END_TEST
 
@@ -127,7 +163,7 @@ START_TEST(frozen_parameters_stay)
 {
     struct rig rig;
     void *keep = NULL;
-    rig_open(&rig, &pw_sense_bytes, PW_VALUE_BYTES);
+    rig_open(&rig, &pw_sense_bytes, PW_VALUE_BYTES, NULL);
     pw_params_zero_grad(rig.s.params);
     for (int i = 0; i < rig.s.params->n; i++)
         rig.s.params->list[i]->frozen = true;
@@ -149,6 +185,7 @@ static Suite *suite(void)
     Suite *s = suite_create("sense_text_double");
     TCase *c = tcase_create("sense_text_double");
     tcase_add_test(c, text_gradients);
+    tcase_add_test(c, own_tokenizer_gradients);
     tcase_add_test(c, bytes_gradients);
     tcase_add_test(c, frozen_parameters_stay);
     tcase_set_timeout(c, 60);

@@ -1,5 +1,5 @@
 /* A model from tasks and their data: targets, tokenizer and the senses' constants first, then the network. */
-#include "model/which.h"
+#include "model/budget.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,53 +111,6 @@ static pwy_status build_tokenizer(pwy_model *m, int first)
     return status;
 }
 
-/* --- what a model of a task's own would have --- */
-
-static int64_t outputs_of(const struct pwy_task *t)
-{
-    return t->head->reads_out ? t->head->outputs(t) : 0;
-}
-
-/* What tasks share of a sense; the embedding of texts, which a model without any has not made yet. */
-static int64_t stem_size(const pwy_model *m, const char *sense)
-{
-    size_t len = strlen(sense);
-    int64_t n = 0;
-    if (strcmp(sense, "text") == 0) return m->shape.vocab * m->shape.d;
-    for (int i = 0; i < m->params->n; i++) {
-        const struct pw_param *p = m->params->list[i];
-        if (strncmp(p->name, sense, len) == 0 && p->name[len] == '.') n += p->n;
-    }
-    return n;
-}
-
-static bool has_sense(const struct pwy_task *t, int parts, const char *sense)
-{
-    for (int p = 0; p < parts; p++)
-        if (strcmp(t->parts[p].sense, sense) == 0) return true;
-    return false;
-}
-
-int64_t pw_model_common(const pwy_model *m, const struct pwy_task *t)
-{
-    int64_t experts = 2 * m->shape.topk < m->shape.experts ? 2 * m->shape.topk : m->shape.experts;
-    int64_t n = m->trunk_fixed + m->shape.layers * experts * m->expert_size;
-    for (int p = 0; p < t->n_parts; p++)
-        if (!has_sense(t, p, t->parts[p].sense)) n += stem_size(m, t->parts[p].sense);
-    return n;
-}
-
-/* And the sparse wide paths, whole. */
-static int64_t usual_size(const pwy_model *m, const struct pwy_task *t)
-{
-    int64_t n = pw_model_common(m, t);
-    for (int p = 0; p < t->n_parts; p++) {
-        const struct pw_sense_limit *limit = &pw_sense_find(t->parts[p].sense)->limit;
-        if (limit->setting != NULL) n += (limit->all + limit->beside) * outputs_of(t);
-    }
-    return n;
-}
-
 /* --- the senses' constants --- */
 
 struct fit_rows { struct pwy_task *task; int part; pwy_example *ex; struct pw_target target; };
@@ -214,13 +167,6 @@ static pwy_status fit_net(pwy_model *m, struct pw_net *net, int64_t numbers, str
     return status;
 }
 
-/* A part of an added task has half of the budget; the way needs nearly as much. */
-static int64_t part_numbers(const pwy_model *m, int task, int64_t budget)
-{
-    const struct pwy_task *t = pw_registry_at(m->registry, task);
-    return (budget > 0 ? budget : usual_size(m, t) / 10) / 2 / t->n_parts;
-}
-
 /* On the context's threads: what is fitted does not depend on their number. budget: of each task that is added, 0:
    the usual. */
 static pwy_status fit_nets(pwy_model *m, int first, int64_t budget)
@@ -230,7 +176,7 @@ static pwy_status fit_nets(pwy_model *m, int first, int64_t budget)
     if (m->ctx->threads > 1) PW_TRY(pw_pool_new(m->ctx->threads, &pool));
     for (int i = first; status == PWY_OK && i < m->registry->n; i++)
         if (!pw_streams(pw_net_at(m, i)))
-            status = fit_net(m, pw_net_at(m, i), first > 0 ? part_numbers(m, i, budget) : 0, pool);
+            status = fit_net(m, pw_net_at(m, i), first > 0 ? pw_budget_part(m, pw_registry_at(m->registry, i), budget) : 0, pool);
     pw_pool_free(pool);
     return status;
 }
@@ -276,51 +222,12 @@ static pwy_status build_into(pwy_model *m, const struct pw_node *options)
 
 /* --- more tasks for a model that is there --- */
 
-/* Parts whose sparse wide path is whole unless it is cut down. */
-static int parts_to_cut(const struct pwy_task *t)
-{
-    int n = 0;
-    for (int p = 0; p < t->n_parts; p++) n += pw_sense_find(t->parts[p].sense)->limit.setting != NULL;
-    return n;
-}
-
-/* A whole table would be most of what a task has of its own: it keeps the features that tell most. One has an output
-   each, and up to two numbers that say which it is and how much it weighs. */
-static pwy_status cut_part(struct pw_task_part *part, int64_t outputs, int64_t numbers)
-{
-    const struct pw_sense_limit *limit = &pw_sense_find(part->sense)->limit;
-    enum { LEAST = 256 };
-    if (limit->setting == NULL || pw_node_get(part->options, limit->setting) != NULL) return PWY_OK;
-    int64_t most = (numbers - limit->beside * outputs) / (outputs + 2), whole = limit->all / 4;
-    if (part->options == NULL) PW_NEED(part->options = pw_node_new(PW_MAP));
-    return pw_node_put_int(part->options, limit->setting, most < LEAST ? LEAST : most > whole ? whole : most);
-}
-
-/* What a way of its own has beside clones, about: routers, norms, an adapter, the head. */
-static int64_t way_numbers(const pwy_model *m, const struct pwy_task *t)
-{
-    enum { ADAPTER = 8 };
-    int64_t d = m->shape.d, each = 3 * ADAPTER * d + 2 * d + d * m->shape.experts;
-    return m->shape.layers * each + 2 * d * (outputs_of(t) + 3);
-}
-
-/* The budget, usually a tenth of what a model of its own would have, less what its way has and what tells it apart, is
-   the wide path's. */
-static pwy_status cut_wide(const pwy_model *m, struct pwy_task *t, int64_t budget)
-{
-    int parts = budget > 0 ? t->n_parts : parts_to_cut(t);
-    int64_t which = t->n_parts * (int64_t)(PW_SIGN_BAGS * PW_WHICH_WORDS);
-    int64_t numbers = (budget > 0 ? budget : usual_size(m, t) / 10 - which) - way_numbers(m, t);
-    for (int p = 0; p < t->n_parts && parts > 0; p++) PW_TRY(cut_part(&t->parts[p], outputs_of(t), numbers / parts));
-    return PWY_OK;
-}
-
 static pwy_status extend(pwy_model *m, int first, int64_t budget)
 {
     bool had_text = m->tok != NULL;
     PW_TRY(fit_targets(m->registry, first));
     for (int i = first; i < m->registry->n; i++)
-        PW_TRY(cut_wide(m, pw_registry_at(m->registry, i), budget));
+        PW_TRY(pw_budget_cut(m, pw_registry_at(m->registry, i), budget));
     if (!had_text) PW_TRY(build_tokenizer(m, first));
     if (!had_text && m->tok != NULL) PW_TRY(pw_model_declare_text(m));
     PW_TRY(pw_nets_extend(m));

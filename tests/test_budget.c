@@ -1,0 +1,161 @@
+/* What a task that is added gets of its own: a text that the model's tokenizer cuts into bytes, a tokenizer. */
+#include "model/model.h"
+#include "train_rig.h"
+
+enum { OLD = 1 << R_TEXT, ROWS = 24 };
+
+static pwy_model *sealed;
+
+static void open_models(void)
+{
+    pwy_model *before = rig_trained(rig_model(NULL, OLD, "{d: 16, layers: 1, heads: 2, experts: 4, topk: 1, hidden: 16, "
+                                              "vocab: 1024}"), "steps: 12, batch: 8");
+    OK(pwy_model_seal(before, NULL, NULL, &sealed));
+    pwy_model_free(before);
+}
+
+static void close_models(void)
+{
+    pwy_model_free(sealed);
+}
+
+static void fill(pwy_example *ex, bool strange, int i)
+{
+    static const char *const known[] = {"what a fine day", "dark and cold awful"},
+                      *const other[] = {"доброе утро, добрый день", "спокойной ночи, до встречи"};
+    char text[96];
+    snprintf(text, sizeof text, "%s %c", (strange ? other : known)[i % 2], 'a' + i % 9);
+    pwy_example_clear(ex);
+    OK(pwy_example_set_text(ex, "line", text, -1));
+    OK(pwy_example_set_label(ex, i % 2 ? "odd" : "even"));
+}
+
+static pwy_source *lines(bool strange)
+{
+    pwy_source *s;
+    pwy_example *ex;
+    OK(pwy_source_new(NULL, &s));
+    OK(pwy_example_new(&ex));
+    for (int i = 0; i < ROWS; i++) {
+        fill(ex, strange, i);
+        OK(pwy_source_append(s, ex));
+    }
+    pwy_example_free(ex);
+    return s;
+}
+
+static pwy_registry *newcomer(bool strange, const char *settings)
+{
+    pwy_registry *r;
+    pwy_task *t;
+    pwy_options *o = rig_options(settings);
+    pwy_source *s = lines(strange);
+    OK(pwy_registry_new(NULL, &r));
+    OK(pwy_registry_add(r, "newcomer", PWY_CLASSIFY, &t));
+    OK(pwy_task_add_part_with(t, "line", "text", o));
+    OK(pwy_task_set_source(t, PWY_TRAIN, s));
+    pwy_source_free(s);
+    pwy_options_free(o);
+    return r;
+}
+
+static pwy_model *added(bool strange, const char *settings, const char *how)
+{
+    pwy_registry *r = newcomer(strange, settings);
+    pwy_options *o = rig_options(how);
+    pwy_trainer *t;
+    pwy_model *grown, *out;
+    OK(pwy_trainer_add(sealed, r, o, &t));
+    OK(pwy_trainer_run(t));
+    OK(pwy_trainer_model(t, &grown));
+    OK(pwy_model_seal(grown, NULL, NULL, &out));
+    pwy_model_free(grown);
+    pwy_trainer_free(t);
+    pwy_options_free(o);
+    pwy_registry_free(r);
+    return out;
+}
+
+static bool has_own(pwy_model *m)
+{
+    return pw_params_find(m->params, "task/newcomer/line.embed") != NULL;
+}
+
+static void answers(pwy_model *m, double *score)
+{
+    pwy_session *s = rig_session(m, NULL);
+    pwy_example *ex;
+    OK(pwy_example_new(&ex));
+    for (int i = 0; i < ROWS; i++) {
+        pwy_result *r;
+        fill(ex, true, i);
+        OK(pwy_session_predict(s, "newcomer", ex, &r));
+        for (int64_t l = 0; l < 2; l++) score[2 * i + l] = pwy_result_score(r, l);
+        pwy_result_free(r);
+    }
+    pwy_example_free(ex);
+    pwy_session_free(s);
+}
+
+#define ROOM "{steps: 4, batch: 8, add: {parameters: 100000}}"
+
+START_TEST(only_where_it_helps)
+{
+    static const struct { bool strange; const char *settings, *how; bool own; } cases[] = {
+        {true, NULL, ROOM, true}, {false, NULL, ROOM, false}, {true, "vocab: 0", ROOM, false},
+        {false, "vocab: 300", ROOM, true}, {true, NULL, "{steps: 4, batch: 8, add: {parameters: 30000}}", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pwy_model *m = added(cases[i].strange, cases[i].settings, cases[i].how);
+        ck_assert_msg(has_own(m) == cases[i].own, "case %zu", i);
+        pwy_model_free(m);
+    }
+}
+END_TEST
+
+/* In a file, in an extracted one, and to the bit. */
+START_TEST(it_goes_with_the_task)
+{
+    static const char *const name[] = {"newcomer"};
+    double here[2 * ROWS], there[2 * ROWS];
+    pwy_model *m = added(true, NULL, ROOM), *again = rig_reopened(m), *alone, *small;
+    answers(m, here);
+    ck_assert(here[0] != here[2]);
+    answers(again, there);
+    ck_assert(memcmp(here, there, sizeof here) == 0);
+    OK(pwy_model_extract(again, name, 1, &alone));
+    small = rig_reopened(alone);
+    answers(small, there);
+    ck_assert(memcmp(here, there, sizeof here) == 0);
+    pwy_model_free(small);
+    pwy_model_free(alone);
+    pwy_model_free(again);
+    pwy_model_free(m);
+}
+END_TEST
+
+START_TEST(the_old_stay)
+{
+    char *old = rig_ask(sealed, NULL, OLD, 16, 1);
+    pwy_model *m = added(true, NULL, ROOM);
+    rig_same_answers(m, NULL, OLD, 16, old);
+    pwy_model_free(m);
+    free(old);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("budget");
+    TCase *t = tcase_create("budget");
+    tcase_set_timeout(t, 120);
+    tcase_add_unchecked_fixture(t, open_models, close_models);
+    tcase_add_test(t, only_where_it_helps);
+    tcase_add_test(t, it_goes_with_the_task);
+    tcase_add_test(t, the_old_stay);
+    suite_add_tcase(s, t);
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_ENV);
+    int n = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return n != 0;
+}
