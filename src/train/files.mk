@@ -23,6 +23,8 @@ bench_optimizer_LDADD = libpathways-internal.la
 pathways_sources += src/train/narrow.h src/train/narrow.c
 check_PROGRAMS += tests/test_narrow
 tests_test_narrow_SOURCES = tests/test_narrow.c tests/train_rig.h tests/model_rig.h
+check_PROGRAMS += tests/test_tolerance
+tests_test_tolerance_SOURCES = tests/test_tolerance.c tests/train_rig.h tests/model_rig.h
 # Learning by doing.
 pathways_sources += src/train/learn.c
 check_PROGRAMS += tests/test_learn

@@ -1,0 +1,202 @@
+/* What sealing may cost: which of the measured numbers of candidates a tolerance picks, and that the score of what is
+   sealed keeps to it. */
+#include "model/infer.h"
+#include "train/train.h"
+#include "train_rig.h"
+
+#define SHAPE "d: 16, layers: 2, heads: 2, experts: 16, topk: 2, hidden: 32, vocab: 300, window: 48"
+
+enum { TASKS = 1 << R_TEXT | 1 << R_TABLE | 1 << R_IMAGE, EXPERTS = 16, ROWS = 120 };
+static const double ROUNDING = 1e-9;    /* of sums in another order */
+
+/* Tasks with validation rows enough for a score that says something. */
+static pwy_registry *tasks_of(int tasks)
+{
+    pwy_registry *r = rig_registry(NULL, tasks);
+    for (int t = 0, i = 0; t < R_TASKS; t++) {
+        if (!(tasks >> t & 1)) continue;
+        pwy_source *valid = rig_source(NULL, t, R_ROWS, R_ROWS + ROWS);
+        OK(pwy_task_set_source(pwy_registry_at(r, i++), PWY_VALID, valid));
+        pwy_source_free(valid);
+    }
+    return r;
+}
+
+static pwy_model *trained_of(int tasks, const char *train)
+{
+    pwy_registry *r = tasks_of(tasks);
+    pwy_options *o = rig_options(SHAPE);
+    pwy_model *m;
+    OK(pwy_model_new(r, o, &m));
+    pwy_options_free(o);
+    pwy_registry_free(r);
+    return rig_trained(m, train);
+}
+
+/* tolerance < 0: the usual one. */
+static pwy_model *seal(const pwy_model *m, double tolerance)
+{
+    char text[64];
+    snprintf(text, sizeof text, "tolerance: %g", tolerance);
+    pwy_options *o = rig_options(tolerance < 0 ? NULL : text);
+    pwy_model *out;
+    OK(pwy_model_seal(m, NULL, o, &out));
+    OK(pwy_model_check(out, NULL));
+    pwy_options_free(o);
+    return out;
+}
+
+static struct pw_net *net_of(const pwy_model *m, const char *task)
+{
+    struct pw_net *net;
+    OK(pw_model_net(m, task, &net));
+    return net;
+}
+
+/* --- what a tolerance picks --- */
+
+/* The curve is set by hand; what it was measured to be is gone. */
+static void set_curve(const pwy_model *m, const char *task, const char *curve)
+{
+    pwy_options *o = rig_options(curve);
+    struct pw_node *use = net_of(m, task)->task->use;
+    ck_assert_msg(use != NULL, "nothing was measured of '%s'", task);
+    OK(pw_node_put(use, "curve", pw_node_copy(pw_node_get(o->map, "curve"))));
+    pwy_options_free(o);
+}
+
+/* Of each layer those that the order says first, of the candidates before. */
+static void has_first(const pwy_model *sealed, const pwy_model *m, const char *task, int n)
+{
+    const struct pw_node *order = pw_node_get(net_of(m, task)->task->use, "order");
+    const struct pw_pathway *way = net_of(sealed, task)->way;
+    ck_assert_ptr_nonnull(way);
+    for (int l = 0, all; l < 2; l++) {
+        const int32_t *before = pw_net_candidates(m, net_of(m, task), l, &all);
+        bool first[EXPERTS + 8] = {false};
+        for (int i = 0; i < n; i++) {
+            int place = atoi(order->item[l]->item[i]->text);
+            first[before == NULL ? place : before[place]] = true;
+        }
+        ck_assert_msg(way->layer[l].n == n, "%s: %d candidates, not %d", task, way->layer[l].n, n);
+        ck_assert_int_eq(way->layer[l].router->shape[1], n);
+        for (int i = 0; i < n; i++) ck_assert(first[way->layer[l].expert[i]]);
+    }
+}
+
+static const struct { const char *curve; double tolerance; int n; } picks[] = {
+    {"curve: [[2, 0.1], [4, 0.01], [8, 0]]", 0, 8},      {"curve: [[2, 0.1], [4, 0.01], [8, 0]]", -1, 8},
+    {"curve: [[2, 0.1], [4, 0.01], [8, 0]]", .009, 8},   {"curve: [[2, 0.1], [4, 0.01], [8, 0]]", .01, 4},
+    {"curve: [[2, 0.1], [4, 0.01], [8, 0]]", .099, 4},   {"curve: [[2, 0.1], [4, 0.01], [8, 0]]", .1, 2},
+    {"curve: [[2, 0.1], [4, 0.01], [8, 0]]", 1, 2},      {"curve: [[2, 0.006], [4, 0.005], [8, 0]]", -1, 4},
+    {"curve: [[2, -0.02], [4, 0.01], [8, 0]]", 0, 2},    {"curve: [[2, 0.5], [4, 0.4], [8, 0.3]]", .2, EXPERTS},
+    {"curve: [[2, null], [4, 0.4], [8, 0.3]]", 1, 4},    {"curve: []", 1, EXPERTS}};
+enum { PICKS = sizeof picks / sizeof *picks };
+
+static pwy_model *open_model, *narrow_model;
+
+static void open_models(void)
+{
+    open_model = trained_of(TASKS, "steps: 12, batch: 8");
+    narrow_model = trained_of(TASKS, "steps: 24, batch: 8, candidates: 12");
+}
+
+static void close_models(void)
+{
+    pwy_model_free(open_model);
+    pwy_model_free(narrow_model);
+}
+
+/* The fewest that lose no more; where all of them lose more, none is left out. */
+START_TEST(tolerance_picks_the_fewest)
+{
+    for (int narrow = 0; narrow < 2; narrow++) {
+        const pwy_model *m = narrow ? narrow_model : open_model;
+        int n = narrow && picks[_i].n == EXPERTS ? 12 : picks[_i].n;
+        set_curve(m, "shape", picks[_i].curve);
+        pwy_model *sealed = seal(m, picks[_i].tolerance);
+        has_first(sealed, m, "shape", n);
+        pwy_model_free(sealed);
+    }
+}
+END_TEST
+
+/* --- what it costs --- */
+
+static double score_of(pwy_model *m, const char *task, bool *higher)
+{
+    pwy_session *s = rig_session(m, NULL);
+    pwy_score *score;
+    OK(pwy_session_evaluate(s, task, net_of(m, task)->task->source[PWY_VALID], 0, &score));
+    double value = score->value;
+    *higher = score->higher_is_better;
+    pw_score_release(score);
+    pwy_session_free(s);
+    ck_assert(isfinite(value));
+    return value;
+}
+
+/* Of its score, or of an error as a share of it. */
+static double lost(pwy_model *m, pwy_model *sealed, const char *task)
+{
+    bool higher;
+    double before = score_of(m, task, &higher), after = score_of(sealed, task, &higher);
+    return higher ? before - after : (after - before) / before;
+}
+
+static int candidates(const pwy_model *m, const char *task)
+{
+    int n;
+    pw_net_candidates(m, net_of(m, task), 0, &n);
+    return n;
+}
+
+/* Validation scores, sealed, are as good as before but for the tolerance; the more is allowed, the fewer are left.
+   seen: bits of the numbers of candidates, where one was thinned. */
+static void keeps_to_tolerance(pwy_model *m, int tasks, unsigned *seen)
+{
+    static const double tolerance[] = {0, .001, .005, .02, .05, .1, .3, 1};
+    int before[R_TASKS];
+    for (int t = 0; t < R_TASKS; t++) before[t] = tasks >> t & 1 ? candidates(m, rig_task[t].name) : 0;
+    for (int i = 0; i < 8; i++) {
+        pwy_model *sealed = seal(m, tolerance[i]);
+        for (int t = 0; t < R_TASKS; t++) {
+            if (!(tasks >> t & 1)) continue;
+            const char *name = rig_task[t].name;
+            double loss = lost(m, sealed, name);
+            int n = candidates(sealed, name);
+            ck_assert_msg(loss <= tolerance[i] + ROUNDING, "%s lost %g of %g", name, loss, tolerance[i]);
+            ck_assert_int_le(n, before[t]);
+            seen[t] |= (unsigned)n;
+            before[t] = n;
+        }
+        pwy_model_free(sealed);
+    }
+}
+
+/* Of the number, which loses by every expert, not every tolerance leaves the same. */
+START_TEST(scores_keep_to_the_tolerance)
+{
+    static const char *const how[] = {"steps: 150, batch: 16, lr: 0.02",
+                                      "steps: 150, batch: 16, lr: 0.02, candidates: 12"};
+    unsigned seen[R_TASKS] = {0};
+    pwy_model *m = trained_of(TASKS, how[_i]);
+    keeps_to_tolerance(m, TASKS, seen);
+    ck_assert_msg((seen[R_TABLE] & (seen[R_TABLE] - 1)) != 0, "every tolerance left the same candidates");
+    pwy_model_free(m);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("tolerance");
+    TCase *t = add_case(s, "tolerance");
+    tcase_add_unchecked_fixture(t, open_models, close_models);
+    tcase_add_loop_test(t, tolerance_picks_the_fewest, 0, PICKS);
+    tcase_add_loop_test(t, scores_keep_to_the_tolerance, 0, 2);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int n = srunner_ntests_failed(r);
+    srunner_free(r);
+    return n != 0;
+}
