@@ -6,12 +6,12 @@ enum { BLOCK = 1024 };
 struct block { struct pw_exec *x; int n, d, vocab; const real *h; const struct pw_packed *packed;
     struct pw_param *embed; real *logits; };
 
-/* logits (n, vocab) = h (n, d) E^T */
+/* logits (n, vocab) = h (n, d) E^T. While the embedding trains, what was packed is what it once was. */
 static pwy_status block_logits(const struct block *b)
 {
     struct pw_product p = {false, true, b->n, b->vocab, b->d, b->h, b->d, b->embed->w, b->d, 0, b->logits, b->vocab,
                            true};
-    if (b->packed == NULL || b->x->train) return pw_products(b->x, &p, 1);
+    if (b->packed == NULL || b->x->train || pw_trains(b->embed)) return pw_products(b->x, &p, 1);
     struct pw_packed_product packed = {b->n, b->d, b->vocab, b->h, pw_packed_weights(b->packed), b->logits, false};
     return pw_packed_products(b->x, &packed, 1);
 }
