@@ -307,16 +307,32 @@ START_TEST(other_routers)
 }
 END_TEST
 
+/* As if nothing had been measured. */
+static void keep_all(const pwy_model *m, const char *task)
+{
+    struct pw_net *net;
+    OK(pw_model_net(m, task, &net));
+    pw_node_free(net->task->use);
+    net->task->use = NULL;
+}
+
 START_TEST(writers_too)
 {
     enum { WRITE = 1 << R_WRITE | 1 << R_GO };
     pwy_model *m = rig_trained(rig_model(NULL, WRITE, SHAPE), "steps: 8, batch: 8, candidates: 4");
     all_have(m, WRITE, 4);
     char *answers = rig_ask(m, NULL, WRITE, 16, 1);
-    pwy_model *sealed;
-    OK(pwy_model_seal(m, NULL, NULL, &sealed));
+    pwy_model *sealed, *few;
+    pwy_options *all = rig_options("tolerance: 1");
+    OK(pwy_model_seal(m, NULL, all, &few));
+    all_have(few, WRITE, 2);
+    OK(pwy_model_check(few, NULL));
+    for (int t = R_WRITE; t <= R_GO; t++) keep_all(m, rig_task[t].name);
+    OK(pwy_model_seal(m, NULL, all, &sealed));
     rig_same_answers(sealed, NULL, WRITE, 1, answers);
     free(answers);
+    pwy_options_free(all);
+    pwy_model_free(few);
     pwy_model_free(sealed);
     pwy_model_free(m);
 }

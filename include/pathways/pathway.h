@@ -18,8 +18,10 @@ extern "C" {
 #endif
 
 /** Seals a task, or all that are not sealed yet (task NULL). Each gets a way of its own over the experts that matter to
- *  it: as few a layer as lose no more than `tolerance` (.005) of its score, measured on its validation rows when it was
- *  trained. options NULL: that. *out is the caller's. PWY_E_NOT_FOUND: no such task; PWY_E_STATE: it was not trained;
+ *  it: as few a layer as lose no more than `tolerance` (.005) of its score, measured on its validation rows (500 at most)
+ *  when it was trained: of accuracy, f1 and r2 that much; of an error, and of a text's bits per byte, that share of it,
+ *  .005 is half a per cent more. A task without validation rows keeps all of its candidates: on the rows that it has
+ *  learned nobody can tell what it would lose. options NULL: that. *out is the caller's. PWY_E_NOT_FOUND: no such task; PWY_E_STATE: it was not trained;
  *  a task that is sealed stays as it is. @since 0.1 */
 PWY_API pwy_status pwy_model_seal(const pwy_model *model, const char *task, const pwy_options *options,
                                   pwy_model **out);

@@ -38,19 +38,32 @@ void pw_use_add(double **use, const struct pw_pass *pass)
 struct measuring {
     struct pw_infer *f; struct pw_net *net;
     double **use;                       /* NULL: not counted now */
-    struct pw_metric *metric; real *scores;
+    struct pw_metric *metric; real *scores; double *nats;
+    bool error;                         /* less of it is better */
     int32_t **order;                    /* [layers] (experts): the most used first */
 };
 
-static pwy_status tally(void *arg, struct pw_infer *f, struct pw_net *net)
+static pwy_status tally_texts(struct measuring *m, struct pw_infer *f)
 {
-    struct measuring *m = arg;
+    PW_TRY(pw_pass_write_loss(&f->pass, m->nats));
+    for (int i = 0; i < f->batch.n; i++) pw_metric_add_text(m->metric, m->nats[i], f->item[i].text_bytes, NULL);
+    return PWY_OK;
+}
+
+static pwy_status tally_answers(struct measuring *m, struct pw_infer *f)
+{
     const struct pw_group *g = &f->pass.group[0];
-    (void)net;
     for (int i = 0; i < g->n; i++) {
         pw_infer_answer(f, i, m->scores);
         PW_TRY(pw_metric_add(m->metric, m->scores, &g->item[i]->target));
     }
+    return PWY_OK;
+}
+
+static pwy_status tally(void *arg, struct pw_infer *f, struct pw_net *net)
+{
+    struct measuring *m = arg;
+    PW_TRY(net->writes ? tally_texts(m, f) : tally_answers(m, f));
     if (m->use != NULL) pw_use_add(m->use, &f->pass);
     return PWY_OK;
 }
@@ -60,7 +73,8 @@ static pwy_status score(struct measuring *m, double *out)
     struct pw_scan scan = {.limit = ROWS, .max_bad = INT64_MAX - 1, .key = 2};
     PW_TRY(pw_metric_new(m->net->task, &m->metric));
     pwy_status status = pw_infer_scan(m->f, m->net, m->net->task->source[PWY_VALID], &scan, tally, m);
-    *out = pw_metric_score(m->metric) * (pw_metric_higher_is_better(m->metric) ? 1 : -1);
+    m->error = !pw_metric_higher_is_better(m->metric);
+    *out = pw_metric_score(m->metric);
     pw_metric_free(m->metric);
     return status;
 }
@@ -122,17 +136,22 @@ static pwy_status put_point(struct pw_node *curve, int n, double lost)
     return pw_node_add_number(point, lost);
 }
 
-/* What is lost is in the score's unit, of an error as a share of it. */
+/* In the score's unit; of an error, bits per byte too, the share by which it grows (of none, what comes of it). */
+static double lost(const struct measuring *m, double full, double few)
+{
+    return m->error ? (few - full) / (full > 0 ? full : 1) : full - few;
+}
+
 static pwy_status put_curve(struct measuring *m, double full, struct pw_node *into)
 {
-    double unit = full < 0 ? -full : 1, few;
+    double few;
     struct pw_node *curve;
     int all;
     pw_net_candidates(m->f->m, m->net, 0, &all);
     PW_TRY(pw_node_put_new(into, "curve", PW_LIST, &curve));
     for (int n = (int)m->f->m->shape.topk; n < all; n *= 2) {
         PW_TRY(score_of_few(m, n, &few));
-        PW_TRY(put_point(curve, n, (full - few) / unit));
+        PW_TRY(put_point(curve, n, lost(m, full, few)));
     }
     return PWY_OK;
 }
@@ -142,6 +161,7 @@ static pwy_status measure(struct measuring *m, struct pw_node *into)
     const struct pw_shape *shape = &m->f->m->shape;
     double full;
     PW_NEED(m->scores = pw_calloc((size_t)m->net->outputs + 1, sizeof(real)));
+    PW_NEED(m->nats = pw_calloc(PW_INFER_BATCH, sizeof *m->nats));
     PW_NEED(m->order = pw_calloc((size_t)shape->layers, sizeof *m->order));
     PW_TRY(pw_use_new(m->f->m, &m->use));
     pwy_status status = score(m, &full);
@@ -164,13 +184,14 @@ pwy_status pw_use_measure(struct pw_infer *f, struct pw_net *net)
     struct pw_node *use;
     int all;
     pw_net_candidates(f->m, net, 0, &all);
-    if (!pw_net_can_thin(f->m, net) || net->writes || valid == NULL || valid->n == 0 || all <= f->m->shape.topk)
+    if (!pw_net_can_thin(f->m, net) || valid == NULL || valid->n == 0 || all <= f->m->shape.topk)
         return PWY_OK;
     PW_NEED(use = pw_node_new(PW_MAP));
     pwy_status status = measure(&m, use);
     for (int l = 0; m.order != NULL && l < f->m->shape.layers; l++) free(m.order[l]);
     free(m.order);
     free(m.scores);
+    free(m.nats);
     if (status != PWY_OK) {
         pw_node_free(use);
         return status;
