@@ -211,6 +211,136 @@ START_TEST(scores_keep_to_the_tolerance)
 }
 END_TEST
 
+/* --- tasks that are added --- */
+
+enum { ADDED = 1 << R_TWO | 1 << R_BYTES | 1 << R_WRITE };
+static const double LOSING = 1;
+
+/* Sealed tasks that keep 12 candidates, whose ways those that are added take up; their answers. */
+static pwy_model *sealed_wide(char **answers)
+{
+    pwy_model *m = trained_of(TASKS & ~ADDED, "steps: 24, batch: 8, candidates: 12");
+    for (int t = 0; t < R_TASKS; t++)
+        if ((TASKS & ~ADDED) >> t & 1) set_curve(m, rig_task[t].name, "curve: []");
+    pwy_model *sealed = seal(m, LOSING);
+    *answers = rig_ask(sealed, NULL, TASKS & ~ADDED, 16, 1);
+    pwy_model_free(m);
+    return sealed;
+}
+
+static pwy_model *added(pwy_model *m, int tasks, const char *how)
+{
+    pwy_registry *r = tasks_of(tasks);
+    pwy_options *o = rig_options(how);
+    pwy_trainer *t;
+    pwy_model *grown;
+    OK(pwy_trainer_add(m, r, o, &t));
+    OK(pwy_trainer_run(t));
+    OK(pwy_trainer_model(t, &grown));
+    pwy_trainer_free(t);
+    pwy_options_free(o);
+    pwy_registry_free(r);
+    return grown;
+}
+
+static bool same_tensor(const pwy_model *a, const pwy_model *b, const char *task, const char *tensor)
+{
+    char name[128];
+    snprintf(name, sizeof name, "task/%s/%s", task, tensor);
+    const struct pw_param *x = pw_params_find(a->params, name), *y = pw_params_find(b->params, name);
+    ck_assert_msg(x != NULL && y != NULL, "no %s", name);
+    return x->n == y->n && memcmp(x->w, y->w, (size_t)x->n * sizeof(real)) == 0;
+}
+
+/* Its router's columns are those that the experts that stay had. */
+static void same_columns(const pwy_model *m, const pwy_model *sealed, const char *task)
+{
+    for (int l = 0; l < 2; l++) {
+        const struct pw_way_layer *old = &net_of(m, task)->way->layer[l], *own = &net_of(sealed, task)->way->layer[l];
+        for (int i = 0, from = 0; i < own->n; i++) {
+            while (old->expert[from] != own->expert[i]) ck_assert_int_lt(++from, old->n);
+            for (int row = 0; row < 16; row++)
+                ck_assert(own->router->w[row * own->n + i] == old->router->w[row * old->n + from]);
+        }
+    }
+}
+
+static const char add_how[] = "{steps: 30, batch: 8, lr: 0.02, add: {parameters: 100000, clones: 3, adapter: 4}}";
+
+/* An added task's list gets thin as others' do; its norms, its adapter and every other task stay as they are. */
+START_TEST(added_tasks_get_thin)
+{
+    static const char *const stay[] = {"trunk.0.norm1", "trunk.1.norm2", "trunk.norm", "trunk.1.adapter.up",
+                                       "trunk.0.adapter.down"};
+    char *answers;
+    pwy_model *base = sealed_wide(&answers), *m = added(base, ADDED, add_how);
+    for (int t = 0; t < R_TASKS; t++) {
+        if (!(ADDED >> t & 1)) continue;
+        const char *name = rig_task[t].name;
+        ck_assert_int_eq(candidates(m, name), 12);
+        set_curve(m, name, picks[_i].curve);
+    }
+    pwy_model *sealed = seal(m, picks[_i].tolerance), *again = rig_reopened(sealed);
+    for (int t = 0; t < R_TASKS; t++) {
+        if (!(ADDED >> t & 1)) continue;
+        const char *name = rig_task[t].name;
+        has_first(sealed, m, name, picks[_i].n == EXPERTS ? 12 : picks[_i].n);
+        same_columns(m, sealed, name);
+        for (int i = 0; i < 5; i++) ck_assert(same_tensor(m, sealed, name, stay[i]));
+    }
+    OK(pwy_model_check(again, NULL));
+    rig_same_answers(again, NULL, TASKS & ~ADDED, 16, answers);
+    pwy_model_free(again);
+    pwy_model_free(sealed);
+    pwy_model_free(m);
+    pwy_model_free(base);
+    free(answers);
+}
+END_TEST
+
+START_TEST(added_tasks_keep_to_the_tolerance)
+{
+    unsigned seen[R_TASKS] = {0};
+    char *answers;
+    pwy_model *base = sealed_wide(&answers), *m = added(base, ADDED, add_how);
+    keeps_to_tolerance(m, ADDED, seen);
+    ck_assert_msg((seen[R_WRITE] & (seen[R_WRITE] - 1)) != 0, "all tolerances leave the same");
+    pwy_model_free(m);
+    pwy_model_free(base);
+    free(answers);
+}
+END_TEST
+
+/* Added to a file and thinned, it lies beside it, opens again and can be taken out alone. */
+START_TEST(thin_beside_a_file)
+{
+    static const char *const one[] = {"frames"};
+    char path[128], *answers;
+    pwy_model *base = sealed_wide(&answers), *file, *again, *part;
+    strcpy(path, in_folder("one.pathways"));
+    OK(pwy_model_save(base, path));
+    OK(pwy_model_open(NULL, path, &file));
+    pwy_model *m = added(file, 1 << R_BYTES, add_how), *sealed = seal(m, LOSING);
+    OK(pwy_model_save_added(sealed, path));
+    OK(pwy_model_open(NULL, path, &again));
+    OK(pwy_model_check(again, NULL));
+    ck_assert_int_eq(candidates(again, "frames"), 2);
+    rig_same_answers(again, NULL, TASKS & ~ADDED, 16, answers);
+    char *mine = rig_ask(sealed, NULL, 1 << R_BYTES, 16, 1);
+    OK(pwy_model_extract(again, one, 1, &part));
+    OK(pwy_model_check(part, NULL));
+    rig_same_answers(part, "threads: 2", 1 << R_BYTES, 5, mine);
+    free(mine);
+    pwy_model_free(part);
+    pwy_model_free(again);
+    pwy_model_free(sealed);
+    pwy_model_free(m);
+    pwy_model_free(file);
+    pwy_model_free(base);
+    free(answers);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("tolerance");
@@ -219,6 +349,9 @@ int main(void)
     tcase_add_loop_test(t, tolerance_picks_the_fewest, 0, PICKS);
     tcase_add_test(t, nothing_is_known_without_rows);
     tcase_add_loop_test(t, scores_keep_to_the_tolerance, 0, 2);
+    tcase_add_loop_test(t, added_tasks_get_thin, 0, PICKS);
+    tcase_add_test(t, added_tasks_keep_to_the_tolerance);
+    tcase_add_test(t, thin_beside_a_file);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
     int n = srunner_ntests_failed(r);

@@ -28,7 +28,8 @@ PWY_API pwy_status pwy_model_seal(const pwy_model *model, const char *task, cons
 /** A trainer of the tasks of a registry, added to a model whose own tasks stay as they are to the bit. Looks through
  *  their training data and gives each its way: it reuses the pathway of the old task whose features explain most of its
  *  answers (measured on its training rows), clones the experts that it uses most and grows an adapter, a head and what
- *  senses are new, within a budget. It starts as the reused way. Run the trainer, take its model, seal it.
+ *  senses are new, within a budget. It starts as the reused way. Run the trainer, take its model, seal it: of the
+ *  candidates that it took over, those that matter to it stay, as of any task.
  *  Options, beside those of pwy_trainer_new, a map `add`: `parameters` (a new task's own, at most; default a tenth of
  *  what a model of its own would have), `operations` (floating-point, of an answer to its greatest example, at most:
  *  pwy_result_flops of none is more; default no bound), `adapter` (8: hidden width at most), `clones` (4: experts at

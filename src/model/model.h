@@ -144,10 +144,11 @@ struct pw_seal { double tolerance; };
 pwy_status pw_model_seal(const pwy_model *m, const char *task, const struct pw_seal *how, pwy_model **out);
 /* What a net chooses from in a layer: n ids, ascending, borrowed; NULL: all that the trunk's router knows. */
 const int32_t *pw_net_candidates(const pwy_model *m, const struct pw_net *net, int layer, int *n);
-/* Whether its candidates may become fewer: it is not sealed, and has no way yet, or one that is a router alone. */
+/* Whether its candidates may become fewer: it is not sealed, and has no way yet, or one that lists them. */
 bool pw_net_can_thin(const pwy_model *m, const struct pw_net *net);
 /* A way over the first n of each layer's order, places among the net's candidates (NULL: the first), by copies of its
-   router's columns: in a set beside the model, or as the net's own from now on. Layers that have fewer keep all. */
+   router's columns: in a set beside the model, or as the net's own from now on; norms and an adapter stay. Layers that
+   have fewer keep all. */
 pwy_status pw_way_of_few(const pwy_model *m, const struct pw_net *net, const int32_t *const *order, int n,
                          struct pw_params *set, const char *prefix, struct pw_pathway **out);
 pwy_status pw_net_take_few(pwy_model *m, struct pw_net *net, const int32_t *const *order, int n);

@@ -93,6 +93,19 @@ static void copy_columns(const pwy_model *m, const struct pw_net *net, const str
     }
 }
 
+/* Norms and an adapter are as they were. */
+static void borrow_rest(const struct pw_pathway *old, struct pw_pathway *way)
+{
+    way->norm = old->norm;
+    way->adapter = old->adapter;
+    for (int l = 0; l < way->layers; l++) {
+        way->layer[l].norm1 = old->layer[l].norm1;
+        way->layer[l].norm2 = old->layer[l].norm2;
+        way->layer[l].up = old->layer[l].up;
+        way->layer[l].down = old->layer[l].down;
+    }
+}
+
 pwy_status pw_way_of_few(const pwy_model *m, const struct pw_net *net, const int32_t *const *order, int n,
                          struct pw_params *set, const char *prefix, struct pw_pathway **out)
 {
@@ -101,6 +114,7 @@ pwy_status pw_way_of_few(const pwy_model *m, const struct pw_net *net, const int
     struct pw_way_plan plan = {.expert = w.layer, .n = w.n};
     if (status == PWY_OK) status = pw_pathway_new(m->trunk, set, &plan, prefix, out);
     if (status == PWY_OK) copy_columns(m, net, &w, *out);
+    if (status == PWY_OK && net->way != NULL) borrow_rest(net->way, *out);
     few_free(&w);
     return status;
 }
@@ -190,7 +204,7 @@ pwy_status pw_net_take_few(pwy_model *m, struct pw_net *net, const int32_t *cons
 bool pw_net_can_thin(const pwy_model *m, const struct pw_net *net)
 {
     if (m->shape.experts == 0 || net->task->sealed) return false;
-    return net->way == NULL || (net->way->layer[0].expert != NULL && net->way->norm == NULL && net->way->adapter == 0);
+    return net->way == NULL || net->way->layer[0].expert != NULL;
 }
 
 static pwy_status own_way(pwy_model *m, struct pw_net *net, double tolerance)

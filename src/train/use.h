@@ -13,7 +13,7 @@ void pw_use_add(double **use, const struct pw_pass *pass);
 pwy_status pw_use_order(const double *gates, const int32_t *candidate, int n, int32_t **out);
 /* Puts into the task what sealing goes by (task.h: `use`): its candidates of each layer by how much they are used,
    `order`, places among them; and for some n how much of the score is lost, on validation rows, when only the first n
-   of each layer are there, `curve`. Nothing where its way is more than a router, or there are no validation rows: what
+   of each layer are there, `curve`. Nothing where it lists no candidates, or there are no validation rows: what
    leaving experts out costs on rows that it has learned by heart is not what it costs on others. */
 pwy_status pw_use_measure(struct pw_infer *f, struct pw_net *net);
 #endif
