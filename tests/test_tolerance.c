@@ -72,22 +72,45 @@ static void set_curve(const pwy_model *m, const char *task, const char *curve)
     pwy_options_free(o);
 }
 
+static const struct pw_param *router_of(const pwy_model *m, const char *task, int layer)
+{
+    const struct pw_pathway *way = net_of(m, task)->way;
+    return way == NULL ? pw_trunk_router(m->trunk, layer) : way->layer[layer].router;
+}
+
+static const real *expert_of(const pwy_model *m, int layer, int id, size_t *bytes)
+{
+    struct pw_param *w13, *w2;
+    pw_trunk_expert_params(m->trunk, layer, &w13, &w2);
+    *bytes = (size_t)pw_param_group_size(w13) * sizeof(real);
+    return pw_param_group(w13, id);
+}
+
+/* Place i of what is sealed is place `from` of before: that expert, by whatever number, and that column. */
+static void same_place(const pwy_model *sealed, int i, const pwy_model *m, int from, const char *task, int layer)
+{
+    const struct pw_param *router = router_of(sealed, task, layer), *old = router_of(m, task, layer);
+    size_t bytes;
+    int all;
+    const int32_t *before = pw_net_candidates(m, net_of(m, task), layer, &all);
+    const real *expert = expert_of(m, layer, before == NULL ? from : before[from], &bytes);
+    int id = net_of(sealed, task)->way->layer[layer].expert[i];
+    ck_assert(memcmp(expert_of(sealed, layer, id, &bytes), expert, bytes) == 0);
+    for (int64_t row = 0; row < router->shape[0]; row++)
+        ck_assert(router->w[row * router->shape[1] + i] == old->w[row * old->shape[1] + from]);
+}
+
 /* Of each layer those that the order says first, of the candidates before. */
 static void has_first(const pwy_model *sealed, const pwy_model *m, const char *task, int n)
 {
     const struct pw_node *order = pw_node_get(net_of(m, task)->task->use, "order");
-    const struct pw_pathway *way = net_of(sealed, task)->way;
-    ck_assert_ptr_nonnull(way);
-    for (int l = 0, all; l < 2; l++) {
-        const int32_t *before = pw_net_candidates(m, net_of(m, task), l, &all);
-        bool first[EXPERTS + 8] = {false};
-        for (int i = 0; i < n; i++) {
-            int place = atoi(order->item[l]->item[i]->text);
-            first[before == NULL ? place : before[place]] = true;
-        }
-        ck_assert_msg(way->layer[l].n == n, "%s: %d candidates, not %d", task, way->layer[l].n, n);
-        ck_assert_int_eq(way->layer[l].router->shape[1], n);
-        for (int i = 0; i < n; i++) ck_assert(first[way->layer[l].expert[i]]);
+    for (int l = 0; l < 2; l++) {
+        bool first[EXPERTS] = {false};
+        for (int i = 0; i < n; i++) first[atoi(order->item[l]->item[i]->text)] = true;
+        ck_assert_msg(net_of(sealed, task)->way->layer[l].n == n, "%s: not %d candidates", task, n);
+        ck_assert_int_eq(router_of(sealed, task, l)->shape[1], n);
+        for (int from = 0, i = 0; i < n; from++)
+            if (first[from]) same_place(sealed, i++, m, from, task, l);
     }
 }
 
@@ -252,19 +275,6 @@ static bool same_tensor(const pwy_model *a, const pwy_model *b, const char *task
     return x->n == y->n && memcmp(x->w, y->w, (size_t)x->n * sizeof(real)) == 0;
 }
 
-/* Its router's columns are those that the experts that stay had. */
-static void same_columns(const pwy_model *m, const pwy_model *sealed, const char *task)
-{
-    for (int l = 0; l < 2; l++) {
-        const struct pw_way_layer *old = &net_of(m, task)->way->layer[l], *own = &net_of(sealed, task)->way->layer[l];
-        for (int i = 0, from = 0; i < own->n; i++) {
-            while (old->expert[from] != own->expert[i]) ck_assert_int_lt(++from, old->n);
-            for (int row = 0; row < 16; row++)
-                ck_assert(own->router->w[row * own->n + i] == old->router->w[row * old->n + from]);
-        }
-    }
-}
-
 static const char add_how[] = "{steps: 30, batch: 8, lr: 0.02, add: {parameters: 100000, clones: 3, adapter: 4}}";
 
 /* An added task's list gets thin as others' do; its norms, its adapter and every other task stay as they are. */
@@ -285,7 +295,6 @@ START_TEST(added_tasks_get_thin)
         if (!(ADDED >> t & 1)) continue;
         const char *name = rig_task[t].name;
         has_first(sealed, m, name, picks[_i].n == EXPERTS ? 12 : picks[_i].n);
-        same_columns(m, sealed, name);
         for (int i = 0; i < 5; i++) ck_assert(same_tensor(m, sealed, name, stay[i]));
     }
     OK(pwy_model_check(again, NULL));
@@ -311,6 +320,59 @@ START_TEST(added_tasks_keep_to_the_tolerance)
 }
 END_TEST
 
+/* Experts behind the trunk's own, of all layers. */
+static int grown(const pwy_model *m)
+{
+    int n = 0;
+    for (int l = 0; l < 2; l++) n += pw_trunk_experts(m->trunk, l) - EXPERTS;
+    return n;
+}
+
+/* Of each layer those of the trunk first, so that thinning leaves out every clone: lists ascend, clones are last. */
+static void clones_last(const pwy_model *m, const char *task)
+{
+    struct pw_node *order = pw_node_get(net_of(m, task)->task->use, "order");
+    for (int l = 0; l < 2; l++) {
+        struct pw_node *places = order->item[l];
+        while (places->n > 0) pw_node_free(places->item[--places->n]);
+        for (int i = 0; i < 12; i++) OK(pw_node_add_int(places, i));
+    }
+}
+
+/* Clones that no list has any more go; those behind them move up, and their tasks answer as before. */
+START_TEST(clones_go_with_the_list)
+{
+    enum { OTHERS = TASKS & ~ADDED, KEPT = 1 << R_TWO };
+    char *answers;
+    pwy_model *base = sealed_wide(&answers), *m = added(base, 1 << R_BYTES | KEPT, add_how);
+    ck_assert_int_eq(grown(m), 6);
+    clones_last(m, "frames");
+    set_curve(m, "frames", "curve: [[2, 0]]");
+    set_curve(m, "both", "curve: []");
+    char *kept = rig_ask(m, NULL, KEPT, 16, 1);
+    pwy_model *sealed = seal(m, LOSING), *again = rig_reopened(sealed);
+    ck_assert_int_eq(grown(sealed), 3);
+    ck_assert_int_lt(pwy_model_parameters(sealed), pwy_model_parameters(m));
+    ck_assert_int_eq(pwy_model_parameters(sealed), pwy_model_parameters(again));
+    rig_same_answers(again, NULL, OTHERS, 16, answers);
+    rig_same_answers(again, "threads: 2", KEPT, 5, kept);
+    rig_same_answers(sealed, NULL, KEPT, 16, kept);
+    OK(pwy_model_check(again, NULL));
+    pwy_model_free(m);
+    m = added(sealed, 1 << R_WRITE, add_how);
+    pwy_model *more = seal(m, LOSING);
+    rig_same_answers(more, NULL, KEPT, 16, kept);
+    rig_same_answers(more, NULL, OTHERS, 16, answers);
+    free(kept);
+    free(answers);
+    pwy_model_free(more);
+    pwy_model_free(again);
+    pwy_model_free(sealed);
+    pwy_model_free(m);
+    pwy_model_free(base);
+}
+END_TEST
+
 /* Added to a file and thinned, it lies beside it, opens again and can be taken out alone. */
 START_TEST(thin_beside_a_file)
 {
@@ -320,11 +382,15 @@ START_TEST(thin_beside_a_file)
     strcpy(path, in_folder("one.pathways"));
     OK(pwy_model_save(base, path));
     OK(pwy_model_open(NULL, path, &file));
-    pwy_model *m = added(file, 1 << R_BYTES, add_how), *sealed = seal(m, LOSING);
+    pwy_model *m = added(file, 1 << R_BYTES, add_how);
+    clones_last(m, "frames");
+    set_curve(m, "frames", "curve: [[2, 0]]");
+    pwy_model *sealed = seal(m, LOSING);
     OK(pwy_model_save_added(sealed, path));
     OK(pwy_model_open(NULL, path, &again));
     OK(pwy_model_check(again, NULL));
     ck_assert_int_eq(candidates(again, "frames"), 2);
+    ck_assert_int_eq(grown(again), 0);
     rig_same_answers(again, NULL, TASKS & ~ADDED, 16, answers);
     char *mine = rig_ask(sealed, NULL, 1 << R_BYTES, 16, 1);
     OK(pwy_model_extract(again, one, 1, &part));
@@ -351,6 +417,7 @@ int main(void)
     tcase_add_loop_test(t, scores_keep_to_the_tolerance, 0, 2);
     tcase_add_loop_test(t, added_tasks_get_thin, 0, PICKS);
     tcase_add_test(t, added_tasks_keep_to_the_tolerance);
+    tcase_add_test(t, clones_go_with_the_list);
     tcase_add_test(t, thin_beside_a_file);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

@@ -27,9 +27,10 @@ static bool of_trunk(const struct pw_param *p)
     return strncmp(p->name, "trunk.", 6) == 0 && strstr(p->name, ".experts.") == NULL;
 }
 
-static void count_parameters(pwy_model *m)
+void pw_model_count(pwy_model *m)
 {
     m->expert_size = 3 * m->shape.d * m->shape.hidden;
+    m->total = m->trunk_fixed = 0;
     for (int i = 0; i < m->params->n; i++) {
         const struct pw_param *p = m->params->list[i];
         m->total += p->n;
@@ -48,7 +49,7 @@ pwy_status pw_model_declare(pwy_model *m)
     PW_TRY(declare_trunk(m));
     if (m->tok != NULL) PW_TRY(pw_model_declare_text(m));
     PW_TRY(pw_nets_declare(m, 0));
-    count_parameters(m);
+    pw_model_count(m);
     return PWY_OK;
 }
 

@@ -71,6 +71,7 @@ pwy_status pw_model_declare_text(pwy_model *m);                      /* the embe
 pwy_status pw_model_assemble(pwy_model *m);
 pwy_status pw_model_make(pwy_context *ctx, pwy_model **out);         /* empty, counted once */
 pwy_status pw_model_declare(pwy_model *m);   /* every parameter, when the senses are fitted or loaded */
+void pw_model_count(pwy_model *m);           /* its parameters, anew */
 extern const struct pw_option pw_shape_options[];
 extern const char *const pw_gate_words[], *const pw_normalise_words[], *const pw_balance_words[];
 pwy_status pw_shape_check(struct pw_shape *s);                       /* fills in what follows from the rest */
@@ -111,6 +112,8 @@ pwy_status pw_model_plain(const pwy_model *m);
 pwy_status pw_nets_extend(pwy_model *m);
 /* One more expert of a layer, a copy of `from`, which only pathways reach. Its number in *out. */
 pwy_status pw_model_clone_expert(pwy_model *m, int layer, int from, int *out);
+/* m, where tasks grew behind those of the base, loses the experts that came with them and none of them reads. */
+pwy_status pw_model_drop_clones(pwy_model *m, const pwy_model *base);
 
 /* closure.c: every parameter that a task's answers read, and none else, in an order that other tasks have no part in. */
 struct pw_closure_part {

@@ -104,3 +104,87 @@ pwy_status pw_model_clone_expert(pwy_model *m, int layer, int from, int *out)
     *out = id;
     return PWY_OK;
 }
+
+/* --- shrinking --- */
+
+struct shrinking { pwy_model *m; const pwy_model *base; int32_t **id; bool less; };    /* id [layers] (experts) */
+
+static bool lists_candidates(const struct pw_net *net)
+{
+    return net->way != NULL && net->way->layer[0].expert != NULL;
+}
+
+static void mark_read(const struct shrinking *s, int layer, int32_t *id)
+{
+    for (int64_t t = s->base->registry->n; t < s->m->registry->n; t++) {
+        const struct pw_net *net = pw_net_at(s->m, t);
+        const struct pw_way_layer *own = lists_candidates(net) ? &net->way->layer[layer] : NULL;
+        for (int i = 0; own != NULL && i < own->n; i++) id[own->expert[i]] = 0;
+    }
+}
+
+/* The new numbers: what the base has keeps its own, of the others what is read moves up and the rest goes (-1). */
+static void number_layer(struct shrinking *s, int layer)
+{
+    const pwy_model *m = s->m;
+    int32_t *id = s->id[layer], n = (int32_t)m->shape.experts, all = pw_trunk_experts(m->trunk, layer);
+    if (n < pw_trunk_experts(s->base->trunk, layer)) n = pw_trunk_experts(s->base->trunk, layer);
+    for (int32_t e = 0; e < all; e++) id[e] = -1;
+    mark_read(s, layer, id);
+    for (int32_t e = 0, first = n; e < all; e++) {
+        if (e < first) id[e] = e;
+        else if (id[e] >= 0) id[e] = n++;
+        else s->less = true;
+    }
+}
+
+static pwy_status number_all(struct shrinking *s)
+{
+    PW_NEED(s->id = pw_calloc((size_t)s->m->shape.layers, sizeof *s->id));
+    for (int64_t t = s->base->registry->n; t < s->m->registry->n; t++) {
+        struct pw_net *net;
+        PW_TRY(pw_net_open(s->m, t, &net));
+    }
+    for (int l = 0; l < s->m->shape.layers; l++) {
+        PW_NEED(s->id[l] = pw_calloc((size_t)pw_trunk_experts(s->m->trunk, l) + 1, sizeof **s->id));
+        number_layer(s, l);
+    }
+    return PWY_OK;
+}
+
+static pwy_status renumber_task(const struct shrinking *s, struct pw_net *net)
+{
+    if (!lists_candidates(net)) return PWY_OK;
+    PW_TRY(pw_task_renumber(net->task, s->m, s->id));
+    for (int l = 0; l < net->way->layers; l++) {
+        struct pw_way_layer *own = &net->way->layer[l];
+        for (int i = 0; i < own->n; i++) own->expert[i] = s->id[l][own->expert[i]];
+    }
+    return PWY_OK;
+}
+
+static pwy_status shrink(struct shrinking *s)
+{
+    PW_TRY(number_all(s));
+    for (int64_t t = s->base->registry->n; s->less && t < s->m->registry->n; t++)
+        PW_TRY(renumber_task(s, pw_net_at(s->m, t)));
+    for (int l = 0; s->less && l < s->m->shape.layers; l++) pw_trunk_keep(s->m->trunk, l, s->id[l]);
+    return PWY_OK;
+}
+
+static bool has_grown(const pwy_model *m, const pwy_model *base)
+{
+    for (int l = 0; l < m->shape.layers && l < base->shape.layers; l++)
+        if (pw_trunk_experts(m->trunk, l) > pw_trunk_experts(base->trunk, l)) return true;
+    return false;
+}
+
+pwy_status pw_model_drop_clones(pwy_model *m, const pwy_model *base)
+{
+    struct shrinking s = {.m = m, .base = base};
+    if (m->shape.experts == 0 || m->registry->n <= base->registry->n || !has_grown(m, base)) return PWY_OK;
+    pwy_status status = shrink(&s);
+    for (int l = 0; s.id != NULL && l < m->shape.layers; l++) free(s.id[l]);
+    free(s.id);
+    return status;
+}

@@ -260,6 +260,8 @@ pwy_status pw_model_seal(const pwy_model *m, const char *task, const struct pw_s
     pwy_model *own;
     PW_TRY(pw_model_overlay(m, &own));
     pwy_status status = seal_tasks(own, task, how);
+    if (status == PWY_OK && m->parent != NULL) status = pw_model_drop_clones(own, m->parent);
+    pw_model_count(own);
     if (status == PWY_OK) *out = own;
     else pw_model_release(own);
     return status;

@@ -462,6 +462,22 @@ pwy_status pw_param_keep_columns(struct pw_param *p, const int32_t *keep, int n)
     return PWY_OK;
 }
 
+void pw_param_keep_groups(struct pw_param *p, const int32_t *id)
+{
+    int64_t size = pw_param_group_size(p), n = 0;
+    for (int64_t e = 0; e < p->groups; e++) {
+        struct pw_slice *s = &p->slice[e];
+        if (id[e] >= 0) {
+            p->slice[n++] = *s;
+            continue;
+        }
+        if (s->own) free(s->w);
+        free(s->g);
+    }
+    p->groups = p->shape[0] = n;
+    p->n = n * size;
+}
+
 /* --- training --- */
 
 void pw_param_touch(struct pw_param *p, int64_t row)

@@ -99,6 +99,8 @@ pwy_status pw_param_keep_columns(struct pw_param *p, const int32_t *keep, int n)
 void pw_copy_columns(int64_t rows, int64_t width, const real *from, const int32_t *keep, int n, real *to);
 /* n more experts of an expert tensor, zeros. */
 pwy_status pw_param_grow(struct pw_param *p, int n);
+/* Of an expert tensor those whose id [groups] is not below 0; the others move up. */
+void pw_param_keep_groups(struct pw_param *p, const int32_t *id);
 void pw_param_touch(struct pw_param *p, int64_t row);       /* of a table; the first in a step zeroes its gradient */
 /* An expert's gradient is about to be added to: makes what there is not yet, its gradient and weights that may be
    written. *first: nothing was added to it in this step, g holds rubbish. Not on the pool. */

@@ -75,6 +75,8 @@ double *pw_trunk_load(struct pw_trunk *t, int layer);
 int pw_trunk_experts(const struct pw_trunk *t, int layer);
 /* n more, zeros. While nothing else uses the trunk. */
 pwy_status pw_trunk_grow(struct pw_trunk *t, int layer, int n);
+/* Of those that grew, the ones whose new id is -1 go; ids ascend. While nothing else uses the trunk. */
+void pw_trunk_keep(struct pw_trunk *t, int layer, const int32_t *id);
 /* The trunk's own parameters that a pathway begins as copies of. norm2 NULL: parallel. */
 const struct pw_param *pw_trunk_router(const struct pw_trunk *t, int layer);         /* NULL: by hash */
 const struct pw_param *pw_trunk_bias(const struct pw_trunk *t, int layer);           /* NULL: balance by the loss */

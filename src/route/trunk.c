@@ -234,6 +234,16 @@ pwy_status pw_trunk_grow(struct pw_trunk *t, int layer, int n)
     return PWY_OK;
 }
 
+void pw_trunk_keep(struct pw_trunk *t, int layer, const int32_t *id)
+{
+    struct pw_block *b = &t->block[layer];
+    for (int e = 0; e < b->router.experts; e++)
+        if (id[e] >= 0) b->load[id[e]] = b->load[e];
+    pw_param_keep_groups(b->w13, id);
+    pw_param_keep_groups(b->w2, id);
+    b->router.experts = (int)b->w13->groups;
+}
+
 /* --- what a task may begin as a copy of --- */
 
 const struct pw_param *pw_trunk_router(const struct pw_trunk *t, int layer)
