@@ -1,8 +1,8 @@
 #!/bin/sh
 # bench/sparse.sh LM OUT: sparse against dense language models on text from Debian's documentation packages (bench/lm, which
 # `make bench/lm` builds), each token seen once, one thread. Writes what docs/results.md shows. In the environment:
-#   TOKENS=30       millions of tokens of the longest runs; 64 experts also run at half of them, and the dense model of
-#                   the same total size only at what is five times the operations of 64 experts at all of them
+#   TOKENS=30       millions of tokens of the longest runs; 64 experts also run at half and at a quarter of them, and the dense
+#                   model of the same total size only at what is five times the operations of 64 experts at all of them
 #   PILOT=2         millions of tokens of the runs that choose each model's learning rates
 #   SEEDS="1 2 3"   of the weights; the order of the text is the same
 #   MODELS          those of the list below that run, all of them unless said
@@ -36,7 +36,7 @@ shape() {
 # Millions of tokens of a model's runs.
 lengths() {
     case $1 in
-        experts64) awk "BEGIN { print $tokens / 2, $tokens }" ;;
+        experts64) awk "BEGIN { print $tokens / 4, $tokens / 2, $tokens }" ;;
         total) awk "BEGIN { print .54 * $tokens }" ;;
         *) echo "$tokens" ;;
     esac
@@ -45,9 +45,10 @@ lengths() {
 # The learning rates that are tried: the common one, and what experts learn at, times it.
 rates() {
     case $1 in
-        experts*) echo ".005,1 .008,1 .012,1 .008,.5" ;;
-        total) echo ".002,1 .004,1" ;;
-        *) echo ".008,1 .012,1 .016,1" ;;
+        experts4) echo ".005,1 .008,1 .012,1 .016,1 .008,.5 .012,.5" ;;
+        experts*) echo ".005,1 .008,1 .012,1 .005,.5 .008,.5 .012,.5 .008,.25" ;;
+        total) echo ".002,1 .004,1 .008,1" ;;
+        *) echo ".005,1 .008,1 .012,1 .016,1" ;;
     esac
 }
 
