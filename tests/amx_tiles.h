@@ -1,4 +1,5 @@
-/* AMX's tiles in plain C, for tests/test_amx.c: what the instructions do, whole tiles of 16 lines of 64 bytes alone. */
+/* AMX's tiles in plain C, for tests/test_amx.c: what the instructions do, whole tiles of 16 lines of 64 bytes alone;
+   and the lines that are packed into them. */
 #ifndef AMX_TILES_H
 #define AMX_TILES_H
 #include <stdint.h>
@@ -37,6 +38,50 @@ static inline void emulated_dot(int c, int a, int b)
             }
             emulated[c].number[i][j] += even + odd;
         }
+}
+
+/* To the nearest, ties to even. */
+static inline uint16_t emulated_half(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if (x != x) return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+typedef struct { uint32_t word[16]; } words;
+
+static inline words line_zero(void)
+{
+    return (words){{0}};
+}
+
+static inline words line_of_row(int n, const float *at)
+{
+    words r = line_zero();
+    for (int i = 0; i < n; i++) r.word[i / 2] |= (uint32_t)emulated_half(at[i]) << (i % 2 * 16);
+    return r;
+}
+
+static inline words line_of_pair(int n, const float *even, const float *odd)
+{
+    words r = line_zero();
+    for (int i = 0; i < n; i++)
+        r.word[i] = emulated_half(even[i]) | (odd != NULL ? (uint32_t)emulated_half(odd[i]) << 16 : 0);
+    return r;
+}
+
+static inline void transpose_lines(words *r)
+{
+    words s[16];
+    memcpy(s, r, sizeof s);
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < 16; j++) r[i].word[j] = s[j].word[i];
+}
+
+static inline void line_store(uint32_t *to, words a)
+{
+    memcpy(to, a.word, sizeof a.word);
 }
 
 #define TILE_OPEN(config) ((void)(config), emulated_open++)

@@ -2,15 +2,19 @@
 #include "train_rig.h"
 #include "kern/exec.h"
 
-enum { MOST = 7 };
+enum { MOST = 11 };
 
-/* The one before the last is not marked. */
+/* One is not marked. Of the last, two are so long that tiles on panels pack them in parts; two are deep. */
 static const struct pw_product shapes[MOST] = {
     { .m = 300, .n = 500, .k = 128, .bf16 = true },
     { .tb = true, .m = 129, .n = 600, .k = 70, .beta = 1, .bf16 = true },
     { .ta = true, .m = 256, .n = 200, .k = 300, .beta = 1, .bf16 = true }, { .m = 1, .n = 820, .k = 201, .bf16 = true },
     { .m = 7, .n = 9, .k = 0, .beta = 1, .bf16 = true }, { .m = 40, .n = 30, .k = 50 },
-    { .ta = true, .tb = true, .m = 33, .n = 35, .k = 37, .bf16 = true } };
+    { .ta = true, .tb = true, .m = 33, .n = 35, .k = 37, .bf16 = true },
+    { .m = 700, .n = 20, .k = 1000, .bf16 = true },
+    { .tb = true, .m = 20, .n = 700, .k = 1000, .beta = 1, .bf16 = true },
+    { .ta = true, .m = 300, .n = 270, .k = 1100, .bf16 = true },
+    { .tb = true, .m = 270, .n = 40, .k = 2500, .bf16 = true } };
 
 static real *numbers(size_t n, uint64_t seed)
 {
@@ -88,18 +92,22 @@ static void compare(const struct pw_product *want, const struct pw_product *got,
         }
 }
 
+/* Near the reference, and the same bits on any number of threads. */
 START_TEST(every_table)
 {
-    struct pw_product want[MOST], got[MOST];
+    struct pw_product want[MOST], alone[MOST], got[MOST];
     wanted(want);
     for (const struct pw_kern *const *all = pw_kern_all(); *all != NULL; all++) {
         bool widens = strcmp(pw_kern_bf16_by(*all), "widening") == 0;
         if (strcmp((*all)->name, "blas") == 0) continue;
-        for (int threads = 0; threads < 4; threads += 3) {
+        run(alone, (*all)->name, 0);
+        compare(want, alone, widens ? 0 : 1e-4);
+        for (int threads = 2; threads < 4; threads++) {
             run(got, (*all)->name, threads);
-            compare(want, got, widens ? 0 : 1e-4);
+            compare(alone, got, 0);
             release(got);
         }
+        release(alone);
     }
     release(want);
 }

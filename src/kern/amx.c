@@ -3,18 +3,30 @@
    depend on nothing else: each output is one chain over the tiles of k, whatever lies beside it, and what fills up a
    tile is zeros.
 
-   Both operands are packed into tiles of 16 lines of 16 words, a word being two neighbours in k: a line is a row of A,
-   or a pair of k of B. */
+   Operands are floats, rounded as they are packed (subnormals to zero, as the tiles would read them). A panel of 32
+   rows of A, or columns of B, is two tiles for each step of k, one step behind the other. A tile is 16 lines of 16
+   words, a word being two neighbours in k: a line is a row of A, or a pair of k of B. */
 #include <string.h>
 #include "kern/tables.h"
 
 #ifdef PW_HAVE_AVX
+
+enum {
+    SIDE = PW_PANEL / 2,                /* rows, columns and pairs of k of a tile: 16 */
+    DEEP = 2 * SIDE,                    /* of k that a tile has: a step */
+    DEPTH = 64,                         /* steps at a time: the second cache holds them */
+    AHEAD = 4,                          /* rows of the next C that a step prefetches */
+    LINE = SIDE * sizeof(uint32_t)
+};
+
+struct tile { uint32_t line[SIDE][SIDE]; } __attribute__((aligned(64)));
+
+#define INLINE static inline __attribute__((always_inline))
+
 #ifdef PW_TILES                         /* a test's own, for processors that have none */
-#pragma GCC target("avx2")
-#include <immintrin.h>
 #include PW_TILES
 #else
-#pragma GCC target("amx-tile,amx-bf16,avx2")
+#pragma GCC target("prfchw,amx-tile,amx-bf16,avx512bf16,avx512f,avx512dq,avx512bw,avx512vl")
 #include <immintrin.h>
 /* GCC's own do not say that they read memory: what was written has to be there first. */
 #define WRITTEN() __asm__ volatile("" ::: "memory")
@@ -24,109 +36,149 @@
 #define TILE_LOAD(t, at, bytes) do { WRITTEN(); _tile_loadd(t, at, bytes); } while (0)
 #define TILE_STORE(t, at, bytes) do { _tile_stored(t, at, bytes); WRITTEN(); } while (0)
 #define TILE_DOT(c, a, b) _tile_dpbf16ps(c, a, b)
+
+typedef __m512i words;                  /* of a line */
+
+static inline __mmask16 first_lanes(int n)
+{
+    return n >= SIDE ? 0xffff : n > 0 ? (__mmask16)((1u << n) - 1) : 0;
+}
+
+static inline words line_zero(void)
+{
+    return _mm512_setzero_si512();
+}
+
+/* n numbers that lie end to end. */
+static inline words line_of_row(int n, const float *at)
+{
+    __m512 low = _mm512_maskz_loadu_ps(first_lanes(n), at);
+    __m512 high = _mm512_maskz_loadu_ps(first_lanes(n - SIDE), at + SIDE);
+    return (__m512i)_mm512_cvtne2ps_pbh(high, low);
+}
+
+/* The words of n of one k and as many of the next, which may be missing: NULL. */
+static inline words line_of_pair(int n, const float *even, const float *odd)
+{
+    const __m512i order = _mm512_set_epi32(0x1f000f, 0x1e000e, 0x1d000d, 0x1c000c, 0x1b000b, 0x1a000a, 0x190009,
+        0x180008, 0x170007, 0x160006, 0x150005, 0x140004, 0x130003, 0x120002, 0x110001, 0x100000);
+    __m512 low = _mm512_maskz_loadu_ps(first_lanes(n), even), high = _mm512_setzero_ps();
+    if (odd != NULL) high = _mm512_maskz_loadu_ps(first_lanes(n), odd);
+    return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+}
+
+/* Lines become columns: words, then pairs of them, then quarters of a line. */
+INLINE void transpose_lines(words *r)
+{
+    words s[SIDE];
+#pragma GCC unroll 16
+    for (int i = 0; i < SIDE; i += 2) {
+        s[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        s[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < SIDE; i++)
+        r[i] = i % 2 == 0 ? _mm512_unpacklo_epi64(s[i / 4 * 4 + i % 4 / 2], s[i / 4 * 4 + i % 4 / 2 + 2])
+                          : _mm512_unpackhi_epi64(s[i / 4 * 4 + i % 4 / 2], s[i / 4 * 4 + i % 4 / 2 + 2]);
+#pragma GCC unroll 16
+    for (int i = 0; i < 8; i++) {
+        s[i] = _mm512_shuffle_i32x4(r[i % 4 + i / 4 * 8], r[i % 4 + i / 4 * 8 + 4], 0x88);
+        s[i + 8] = _mm512_shuffle_i32x4(r[i % 4 + i / 4 * 8], r[i % 4 + i / 4 * 8 + 4], 0xdd);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < 4; i++) {
+        r[i] = _mm512_shuffle_i32x4(s[i], s[i + 4], 0x88);
+        r[i + 8] = _mm512_shuffle_i32x4(s[i], s[i + 4], 0xdd);
+        r[i + 4] = _mm512_shuffle_i32x4(s[i + 8], s[i + 12], 0x88);
+        r[i + 12] = _mm512_shuffle_i32x4(s[i + 8], s[i + 12], 0xdd);
+    }
+}
+
+static inline void line_store(uint32_t *to, words a)
+{
+    _mm512_store_si512(to, a);
+}
 #endif
-
-enum {
-    SIDE = 16,                          /* rows, columns and pairs of k of a tile */
-    DEEP = 2 * SIDE,                    /* of k that a tile has */
-    ROWS = 128, COLS = 2 * SIDE, DEPTH = 512,   /* packed at a time: A in the second cache, B in the first */
-    LINE = SIDE * sizeof(uint32_t)
-};
-
-struct tile { uint32_t line[SIDE][SIDE]; } __attribute__((aligned(64)));
-struct operand { const uint16_t *at; ptrdiff_t ld; };
 
 static int least(int a, int b)
 {
     return a < b ? a : b;
 }
 
-/* --- packing --- */
-
-/* Rows that hold their own k: words lie there already. */
-static void take_rows(int rows, int k, struct operand x, struct tile *out)
+static int steps_of(int k)
 {
-    if (rows < SIDE || k < DEEP) {
-        memset(out, 0, sizeof *out);
-        for (int i = 0; i < rows; i++) memcpy(out->line[i], x.at + i * x.ld, (size_t)k * sizeof *x.at);
-        return;
-    }
-    for (int i = 0; i < SIDE; i++) memcpy(out->line[i], x.at + i * x.ld, LINE);     /* of a size that is known: fast */
+    return (k + DEEP - 1) / DEEP;
 }
 
-static void take_part_of_lines(int k, int width, struct operand x, struct tile *out)
+/* --- packing --- */
+
+/* Rows that hold their own k. */
+INLINE void take_rows(int rows, int k, const float *at, ptrdiff_t ld, words *r)
 {
-    memset(out, 0, sizeof *out);
-    for (int p = 0; p < k; p++)
-        for (int i = 0; i < width; i++)
-            out->line[p / 2][i] |= (uint32_t)x.at[p * x.ld + i] << (p % 2 != 0 ? 16 : 0);
+#pragma GCC unroll 16
+    for (int i = 0; i < SIDE; i++) r[i] = i < rows ? line_of_row(k, at + i * ld) : line_zero();
 }
 
 /* Lines of k: two become one of words. */
-static void take_lines(int k, int width, struct operand x, struct tile *out)
+INLINE void take_pairs(int width, int k, const float *at, ptrdiff_t ld, words *r)
 {
-    if (k < DEEP || width < SIDE) {
-        take_part_of_lines(k, width, x, out);
-        return;
-    }
-    for (int p = 0; p < SIDE; p++) {
-        const uint16_t *at = x.at + 2 * p * x.ld;
-        __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)at);
-        __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(at + x.ld));
-        __m256i low = _mm256_unpacklo_epi16(a, b), high = _mm256_unpackhi_epi16(a, b);
-        __m256i *to = (__m256i *)(void *)out->line[p];
-        _mm256_store_si256(to, _mm256_permute2x128_si256(low, high, 0x20));
-        _mm256_store_si256(to + 1, _mm256_permute2x128_si256(low, high, 0x31));
-    }
+#pragma GCC unroll 16
+    for (int i = 0; i < SIDE; i++)
+        r[i] = 2 * i >= k ? line_zero()
+                          : line_of_pair(width, at + 2 * i * ld, 2 * i + 1 < k ? at + (2 * i + 1) * ld : NULL);
 }
 
-/* A quarter of a tile, 8 words by 8. */
-static void turn_quarter(const uint32_t *in, uint32_t *out)
+INLINE void pack_lines(bool along, bool right, int width, int k, const float *at, ptrdiff_t ld, struct tile *out)
 {
-    __m256i r[8], s[8];
-    for (int i = 0; i < 8; i++) r[i] = _mm256_load_si256((const __m256i *)(const void *)(in + i * SIDE));
-    for (int i = 0; i < 8; i += 2) {
-        s[i] = _mm256_unpacklo_epi32(r[i], r[i + 1]);
-        s[i + 1] = _mm256_unpackhi_epi32(r[i], r[i + 1]);
-    }
-    for (int i = 0; i < 8; i += 4)
-        for (int j = 0; j < 2; j++) {
-            r[i + 2 * j] = _mm256_unpacklo_epi64(s[i + j], s[i + j + 2]);
-            r[i + 2 * j + 1] = _mm256_unpackhi_epi64(s[i + j], s[i + j + 2]);
-        }
-    for (int i = 0; i < 4; i++) {
-        __m256i *to = (__m256i *)(void *)(out + i * SIDE);
-        _mm256_store_si256(to, _mm256_permute2x128_si256(r[i], r[i + 4], 0x20));
-        _mm256_store_si256(to + 4 * SIDE / 8, _mm256_permute2x128_si256(r[i], r[i + 4], 0x31));
-    }
+    words r[SIDE];
+    if (along) take_rows(width, k, at, ld, r);
+    else take_pairs(width, k, at, ld, r);
+    if (along == right) transpose_lines(r);
+#pragma GCC unroll 16
+    for (int i = 0; i < SIDE; i++) line_store(out->line[i], r[i]);
 }
 
-static void turn(const struct tile *in, struct tile *out)
+/* Whole tiles without their bounds: much faster. */
+INLINE void pack_tile(bool along, bool right, int width, int k, const float *at, ptrdiff_t ld, struct tile *out)
 {
-    for (int i = 0; i < SIDE; i += 8)
-        for (int j = 0; j < SIDE; j += 8) turn_quarter(&in->line[i][j], &out->line[j][i]);
+    if (width == SIDE && k == DEEP) pack_lines(along, right, SIDE, DEEP, at, ld, out);
+    else pack_lines(along, right, width, k, at, ld, out);
 }
 
-/* One tile: `width` rows of A or columns of B, k numbers each, which lie in rows of their own or in lines of k; a line
-   of the tile is a row (A) or a pair of k (B). */
-static void pack_tile(bool rows, bool line_is_row, int k, int width, struct operand x, struct tile *out)
+static void pack_rows(bool right, int width, int k, const float *at, ptrdiff_t ld, struct tile *out)
 {
-    struct tile turned;
-    struct tile *to = rows == line_is_row ? out : &turned;
-    if (rows) take_rows(width, k, x, to);
-    else take_lines(k, width, x, to);
-    if (to == &turned) turn(&turned, out);
+    if (right) pack_tile(true, true, width, k, at, ld, out);
+    else pack_tile(true, false, width, k, at, ld, out);
 }
 
-/* Tiles side by side, then the next of k. */
-static void pack(bool rows, bool line_is_row, int k, int width, int tiles, struct operand x, struct tile *out)
+static void pack_pairs(bool right, int width, int k, const float *at, ptrdiff_t ld, struct tile *out)
 {
-    for (int p = 0; p < k; p += DEEP)
-        for (int t = 0; t < tiles; t++, out++) {
-            struct operand part = { x.at + (rows ? t * SIDE * x.ld + p : p * x.ld + t * SIDE), x.ld };
-            int some = least(width - t * SIDE, SIDE);
-            if (some > 0) pack_tile(rows, line_is_row, least(k - p, DEEP), some, part, out);
-            else memset(out, 0, sizeof *out);
+    if (right) pack_tile(false, true, width, k, at, ld, out);
+    else pack_tile(false, false, width, k, at, ld, out);
+}
+
+/* The two tiles of a panel and a step. */
+static void pack_step(const struct pw_operand *x, int line, int p, struct tile *out)
+{
+    for (int t = line; t < line + 2 * SIDE; t += SIDE, out++)
+        if (t >= x->lines) memset(out, 0, sizeof *out);
+        else if (x->along)
+            pack_rows(x->right, least(x->lines - t, SIDE), least(x->k - p, DEEP), x->at + (ptrdiff_t)t * x->ld + p,
+                      x->ld, out);
+        else
+            pack_pairs(x->right, least(x->lines - t, SIDE), least(x->k - p, DEEP), x->at + (ptrdiff_t)p * x->ld + t,
+                       x->ld, out);
+}
+
+/* In the order of memory. */
+static void pack_operand(const struct pw_operand *x, int line, int lines, int p, int depth, uint16_t *to)
+{
+    struct tile *out = (struct tile *)(void *)to;
+    int steps = steps_of(x->k), outer = x->along ? lines : depth, inner = x->along ? depth : lines;
+    for (int i = 0; i < outer; i += DEEP)
+        for (int j = 0; j < inner; j += DEEP) {
+            int l = line + (x->along ? i : j), q = p + (x->along ? j : i);
+            pack_step(x, l, q, out + ((ptrdiff_t)(l / DEEP) * steps + q / DEEP) * 2);
         }
 }
 
@@ -139,11 +191,15 @@ static void copy_part(int rows, int cols, const float *from, ptrdiff_t from_ld, 
         for (int j = 0; j < cols; j++) to[i * to_ld + j] = from[i * from_ld + j];
 }
 
+/* Where a panel of rows by one of columns goes: more rows and columns may follow. */
+struct place { float *c; int rows, cols; };
+
 struct corner { float *c; ptrdiff_t ld; int rows, cols; };
 
-static struct corner corner_of(float *c, ptrdiff_t ld, int rows, int cols, int i, int j)
+static struct corner corner_of(struct place at, ptrdiff_t ld, int i, int j)
 {
-    return (struct corner){ c + i * SIDE * ld + j * SIDE, ld, least(rows - i * SIDE, SIDE), least(cols - j * SIDE, SIDE) };
+    return (struct corner){ at.c + i * SIDE * ld + j * SIDE, ld, least(at.rows - i * SIDE, SIDE),
+                            least(at.cols - j * SIDE, SIDE) };
 }
 
 static bool sticks_out(const struct corner *at)
@@ -167,18 +223,28 @@ static bool sticks_out(const struct corner *at)
         copy_part((at).rows, (at).cols, part, SIDE, (at).c, (at).ld); \
     } } while (0)
 
-/* Two tiles of rows by two of columns, along all of k that is packed. */
-static void square(int deep, const struct tile *a, int a_step, const struct tile *b, float *c, ptrdiff_t ldc, int rows,
-                   int cols, bool add)
+/* Some rows of the C that is written next, so that its stores need not wait for memory. */
+static inline void prefetch_rows(struct place at, int row, ptrdiff_t ldc)
+{
+    for (int i = row; i < row + AHEAD && i < at.rows; i++) {
+        __builtin_prefetch(at.c + i * ldc, 1);
+        if (at.cols > SIDE) __builtin_prefetch(at.c + i * ldc + SIDE, 1);
+    }
+}
+
+/* A panel of rows by one of columns; the one that follows it goes to `next`. */
+static void square(int steps, const struct tile *a, const struct tile *b, struct place at, struct place next,
+                   ptrdiff_t ldc, bool add)
 {
     float part[SIDE * SIDE] __attribute__((aligned(64)));
-    struct corner c00 = corner_of(c, ldc, rows, cols, 0, 0), c01 = corner_of(c, ldc, rows, cols, 0, 1);
-    struct corner c10 = corner_of(c, ldc, rows, cols, 1, 0), c11 = corner_of(c, ldc, rows, cols, 1, 1);
+    struct corner c00 = corner_of(at, ldc, 0, 0), c01 = corner_of(at, ldc, 0, 1);
+    struct corner c10 = corner_of(at, ldc, 1, 0), c11 = corner_of(at, ldc, 1, 1);
     BEGIN(0, c00);
     BEGIN(1, c01);
     BEGIN(2, c10);
     BEGIN(3, c11);
-    for (int p = 0; p < deep; p++, a += a_step, b += 2) {
+    for (int p = 0; p < steps; p++, a += 2, b += 2) {
+        if (p < DEEP / AHEAD) prefetch_rows(next, p * AHEAD, ldc);
         TILE_LOAD(4, a, LINE);
         TILE_LOAD(6, b, LINE);
         TILE_LOAD(5, a + 1, LINE);
@@ -194,22 +260,6 @@ static void square(int deep, const struct tile *a, int a_step, const struct tile
     END(3, c11);
 }
 
-/* Up to ROWS rows and DEPTH of k, against all columns. */
-static void block(int rows, int n, int k, bool ta, struct operand a, bool tb, struct operand b, float *c, ptrdiff_t ldc,
-                  bool add)
-{
-    struct tile left[ROWS / SIDE * DEPTH / DEEP], right[COLS / SIDE * DEPTH / DEEP];
-    int tall = (rows + 2 * SIDE - 1) / (2 * SIDE) * 2;
-    pack(!ta, true, k, rows, tall, a, left);
-    for (int j = 0; j < n; j += COLS) {
-        struct operand some = { b.at + (tb ? j * b.ld : j), b.ld };
-        pack(tb, false, k, n - j, COLS / SIDE, some, right);
-        for (int i = 0; i < tall; i += 2)
-            square((k + DEEP - 1) / DEEP, left + i, tall, right, c + i * SIDE * ldc + j, ldc, rows - i * SIDE, n - j,
-                   add);
-    }
-}
-
 /* All eight tiles whole. */
 struct config { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; };
 
@@ -223,19 +273,29 @@ static void open_tiles(void)
     TILE_OPEN(&config);
 }
 
-void pw_gemm_amx(bool ta, bool tb, int m, int n, int k, const uint16_t *a, int lda, const uint16_t *b, int ldb,
-                 float beta, float *c, int ldc)
+/* A panel of rows by all of columns: C is written in the order of memory. */
+static void stripe(int steps, const struct tile *a, const struct tile *b, ptrdiff_t panel, struct place at,
+                   ptrdiff_t ldc, bool add)
 {
-    if (beta != 0 || k <= 0) pw_begin_sum(m, n, beta, c, ldc);
-    if (m <= 0 || n <= 0 || k <= 0) return;
+    struct place below = { at.rows > DEEP ? at.c + DEEP * ldc : at.c, at.rows - DEEP, at.cols };
+    for (; at.cols > 0; b += panel) {
+        struct place right = { at.c + DEEP, at.rows, at.cols - DEEP };
+        square(steps, a, b, at, right.cols > 0 ? right : below, ldc, add);
+        at = right;
+    }
+}
+
+static void multiply(int m, int n, int k, const uint16_t *a, const uint16_t *b, bool add, float *c, int ldc)
+{
+    const struct tile *left = (const void *)a, *right = (const void *)b;
+    ptrdiff_t panel = 2 * (ptrdiff_t)steps_of(k);
     open_tiles();
-    for (int p = 0; p < k; p += DEPTH)
-        for (int i = 0; i < m; i += ROWS) {
-            struct operand x = { a + (ta ? (ptrdiff_t)p * lda + i : (ptrdiff_t)i * lda + p), lda };
-            struct operand w = { b + (tb ? p : (ptrdiff_t)p * ldb), ldb };
-            block(least(m - i, ROWS), n, least(k - p, DEPTH), ta, x, tb, w, c + (ptrdiff_t)i * ldc, ldc,
-                  beta != 0 || p > 0);
-        }
+    for (int p = 0; p < steps_of(k); p += DEPTH)
+        for (int i = 0; i < m; i += DEEP)
+            stripe(least(steps_of(k) - p, DEPTH), left + i / DEEP * panel + 2 * p, right + 2 * p, panel,
+                   (struct place){ c + (ptrdiff_t)i * ldc, m - i, n }, ldc, add || p > 0);
     TILE_CLOSE();
 }
+
+const struct pw_panels pw_panels_amx = { pack_operand, multiply };
 #endif

@@ -74,7 +74,7 @@ static inline void v_store_half(uint16_t *p, ivec a)
 #include "kern/widen.h"
 #include "kern/packed.h"
 
-const struct pw_kern pw_kern_avx2 = TABLE("avx2", product, gemm_bf16);
-const struct pw_kern pw_kern_avx2_blas = TABLE("blas", pw_gemm_blas, gemm_bf16);
-const struct pw_kern pw_kern_avx2_onednn = TABLE("onednn", pw_gemm_onednn, gemm_bf16_onednn);
+const struct pw_kern pw_kern_avx2 = TABLE("avx2", product, gemm_bf16, NULL);
+const struct pw_kern pw_kern_avx2_blas = TABLE("blas", pw_gemm_blas, gemm_bf16, NULL);
+const struct pw_kern pw_kern_avx2_onednn = TABLE("onednn", pw_gemm_onednn, gemm_bf16_onednn, NULL);
 #endif

@@ -72,9 +72,9 @@ static inline void v_store_half(uint16_t *p, ivec a)
 #include "kern/widen.h"
 #include "kern/packed.h"
 
-const struct pw_kern pw_kern_avx512 = TABLE("avx512", product, gemm_bf16);
-const struct pw_kern pw_kern_avx512_blas = TABLE("blas", pw_gemm_blas, gemm_bf16);
-const struct pw_kern pw_kern_avx512_onednn = TABLE("onednn", pw_gemm_onednn, gemm_bf16_onednn);
-const struct pw_kern pw_kern_avx512bf16 = TABLE("avx512bf16", product, pw_gemm_avx512bf16);
-const struct pw_kern pw_kern_amx = TABLE("amx", product, pw_gemm_amx);
+const struct pw_kern pw_kern_avx512 = TABLE("avx512", product, gemm_bf16, NULL);
+const struct pw_kern pw_kern_avx512_blas = TABLE("blas", pw_gemm_blas, gemm_bf16, NULL);
+const struct pw_kern pw_kern_avx512_onednn = TABLE("onednn", pw_gemm_onednn, gemm_bf16_onednn, NULL);
+const struct pw_kern pw_kern_avx512bf16 = TABLE("avx512bf16", product, pw_gemm_avx512bf16, NULL);
+const struct pw_kern pw_kern_amx = TABLE("amx", product, NULL, &pw_panels_amx);
 #endif

@@ -2,7 +2,7 @@ kern_sources = src/kern/kern.h src/kern/tables.h src/kern/exec.h src/kern/refere
   src/kern/avx512.c src/kern/vmath.h src/kern/loops.h src/kern/matmul.h src/kern/packed.h src/kern/transpose.h src/kern/blas.c src/kern/pack.c \
   src/kern/choose.c src/kern/exec.c src/kern/products.c src/kern/packed_products.c \
   src/kern/trace.c src/kern/context.h src/kern/context.c src/kern/widen.h \
-  src/kern/rounded.h src/kern/rounded.c src/kern/avx512bf16.c src/kern/amx.c src/kern/onednn.h \
+  src/kern/rounded.h src/kern/rounded.c src/kern/panels.c src/kern/avx512bf16.c src/kern/amx.c src/kern/onednn.h \
   src/kern/onednn.c
 pathways_sources += $(kern_sources)
 pathways_sources += src/api/context.c src/api/version.c

@@ -20,6 +20,20 @@ enum { PW_PANEL = 32 };
 enum pw_form { PW_AS_REAL, PW_AS_BF16, PW_AS_I8 };
 struct pw_weights { enum pw_form store; const void *at; const real *scale; };     /* scale: of whole panels */
 
+/* One operand of a product C = op(A) op(B), where it stands: lines are the rows of C (A) or its columns (right: B).
+   along: a line's k numbers lie end to end and lines are ld apart; else numbers of one k do and k are ld apart. */
+struct pw_operand { const real *at; int ld, lines, k; bool along, right; };
+
+/* Products of bf16 whose operands are rounded and packed once, for all tiles of C: panels of PW_PANEL lines, each all
+   of k up to a multiple of PW_PANEL, and one behind the other; zeros fill up both. */
+struct pw_panels {
+    /* Lines `line` up to `line + lines` and their k from p, depth of them: firsts are multiples of PW_PANEL, and so are
+       counts but at the ends. `out` is of the whole operand, at a multiple of 64 bytes. */
+    void (*pack)(const struct pw_operand *x, int line, int lines, int p, int depth, uint16_t *out);
+    /* C (m, n) = or += the panels from a by those from b, k > 0. An output's bits depend on its row and column only. */
+    void (*multiply)(int m, int n, int k, const uint16_t *a, const uint16_t *b, bool add, real *c, int ldc);
+};
+
 struct pw_kern {
     const char *name;                                               /* "reference", "avx2": choose.c has them all */
     /* y (rows, n) = x (rows, k) w (k, n), or += when add. Row strides ldx, ldw, ldy. Own kernel: bitwise independent
@@ -33,9 +47,10 @@ struct pw_kern {
     void (*gemm)(bool ta, bool tb, int m, int n, int k, const real *a, int lda, const real *b, int ldb, real beta,
                  real *c, int ldc);
     /* The same of bf16 operands, sums in floats: bits as those of `product` over the same numbers as floats, but
-       for avx512bf16, amx and onednn, which add in other ways. */
+       for avx512bf16 and onednn, which add in other ways. NULL where `panels` do it. */
     void (*gemm_bf16)(bool ta, bool tb, int m, int n, int k, const uint16_t *a, int lda, const uint16_t *b, int ldb,
                       real beta, real *c, int ldc);
+    const struct pw_panels *panels;                                 /* NULL: products by gemm_bf16 */
     /* y (rows, n) = or += x (rows, k) w (k, n), w packed: matmul's chains over what the weights stand for. */
     void (*linear)(int rows, int n, int k, const real *x, int ldx, struct pw_weights w, real *y, int ldy, bool add);
     /* y (cols, rows) = x (rows, cols) transposed */

@@ -219,8 +219,9 @@ static void adamw_missed(int n, float *w, float *m, float *v, int nodes, const f
     }
 }
 
-#define TABLE(word, training, low) { \
-    .name = word, .matmul = matmul, .product = product, .gemm = training, .gemm_bf16 = low, .linear = linear, \
+#define TABLE(word, training, low, packed) { \
+    .name = word, .matmul = matmul, .product = product, .gemm = training, .gemm_bf16 = low, .panels = packed, \
+    .linear = linear, \
     .transpose = transpose, .sum = sum, .dot = dot, .max = max, .axpy = axpy, .scale = scale, .add = add, \
     .mul = mul, .exp = vexp, .log = vlog, .sigmoid = sigmoid, .relu = relu, .to_bf16 = to_bf16, \
     .from_bf16 = from_bf16, .softmax = softmax, .swiglu = swiglu, .swiglu_back = swiglu_back, .adamw = adamw, \

@@ -1,27 +1,47 @@
 /* Runs lists of matrix products on the pool. A product is cut over the rows and columns of C, never over k, by its
    shape alone; so the bits don't depend on how many threads there are. Small tiles share one item of the pool. */
+#include <limits.h>
 #include <stdlib.h>
 #include "kern/exec.h"
 #include "kern/rounded.h"
 
-enum {
-    ROW_STEP = 16, COL_STEP = 48,       /* tiles end at multiples of these: whole register tiles of every table */
-    ROW_LEAST = 128, COL_LEAST = 192,   /* below, packing costs more than the balance is worth */
-    FEW = 8, FEW_COL_LEAST = 96         /* of fewer rows nothing is packed: they wait for memory */
-};
-/* A product becomes about PIECES tiles, each worth another thread: 20 us or more. In multiply-adds. */
-static const double TILE_LEAST = 1e6, PIECES = 24;
+/* How products of a kind are cut: tiles end at multiples of the steps, whole register tiles of every table; below the
+   least sides, reading both operands costs more than the balance is worth; and a tile should be worth another thread:
+   20 us or more, in multiply-adds that cost `cost` each. */
+struct way { int row_step, col_step, row_least, col_least; double least, cost; };
+static const struct way usual = { 16, 48, 128, 192, 1e6, 1 };
+static const struct way few_rows = { 16, 48, 128, 96, 2.5e5, 1 };       /* nothing is packed: they wait for memory */
+/* In panels multiplying costs less: by tiles of both sides, of rows, of columns. */
+static const struct way in_panels[] = { [PW_PACKED_BEFORE] = { PW_PANEL, PW_PANEL, 128, 128, 1e6, .125 },
+    [PW_TILES_PACK_A] = { PW_PANEL, PW_PANEL, 128, INT_MAX, 1e6, .125 },
+    [PW_TILES_PACK_B] = { PW_PANEL, PW_PANEL, INT_MAX, 128, 1e6, .125 } };
+static const double JOB_LEAST = 2.5e5, PIECES = 24;     /* a product becomes about PIECES tiles */
 /* The cost of reading an element of B, in multiply-adds: what few rows wait for. */
 static const double READ_COST = 4;
+enum { FEW = 8 };
 
 struct tile { const struct pw_product *of; int row, col, m, n; double cost; int order; };
 struct job { int first, end; };         /* tiles that run one after the other */
 struct plan { const struct pw_exec *x; const struct pw_product *list; const struct pw_rounded *rounded;
-    struct tile *tiles; int n_tiles; struct job *jobs; int n_jobs; };
+    bool panels; uint16_t *scratch; struct tile *tiles; int n_tiles; struct job *jobs; int n_jobs; };
 
-static double cost_of(double m, double n, double k)
+static double cost_of(const struct way *way, double m, double n, double k)
 {
-    return n * k * (m + READ_COST) + n;
+    return way->cost * (n * k * (m + READ_COST) + n);
+}
+
+/* The operands in bf16; NULL: the product stays in floats. */
+static const struct pw_rounded *rounded(const struct plan *plan, const struct pw_product *p)
+{
+    const struct pw_rounded *r = plan->rounded == NULL ? NULL : &plan->rounded[p - plan->list];
+    return r != NULL && (r->a != NULL || r->b != NULL) ? r : NULL;
+}
+
+static const struct way *way_of(const struct plan *plan, const struct pw_product *p)
+{
+    if (plan->panels && rounded(plan, p) != NULL)
+        return &in_panels[pw_packer_of(p)];
+    return p->m < FEW && !p->ta && !p->tb ? &few_rows : &usual;
 }
 
 static int half(int value, int step)
@@ -30,17 +50,16 @@ static int half(int value, int step)
 }
 
 /* The size of p's tiles: the longer side is halved until a tile is small enough or both are as short as is good. */
-static void tile_size(const struct pw_product *p, int *tile_m, int *tile_n)
+static void tile_size(const struct way *way, const struct pw_product *p, int *tile_m, int *tile_n)
 {
-    bool few = p->m < FEW && !p->ta && !p->tb;
-    double target = cost_of(p->m, p->n, p->k) / PIECES, least = few ? TILE_LEAST / 4 : TILE_LEAST;
-    int m = p->m, n = p->n, col_least = few ? FEW_COL_LEAST : COL_LEAST;
-    while (cost_of(m, n, p->k) > (target > least ? target : least)) {
-        bool can_m = half(m, ROW_STEP) >= ROW_LEAST, can_n = half(n, COL_STEP) >= col_least;
+    double target = cost_of(way, p->m, p->n, p->k) / PIECES;
+    int m = p->m, n = p->n;
+    while (cost_of(way, m, n, p->k) > (target > way->least ? target : way->least)) {
+        bool can_m = half(m, way->row_step) >= way->row_least, can_n = half(n, way->col_step) >= way->col_least;
         if (can_m && (m > n || !can_n))
-            m = half(m, ROW_STEP);
+            m = half(m, way->row_step);
         else if (can_n)
-            n = half(n, COL_STEP);
+            n = half(n, way->col_step);
         else
             break;
     }
@@ -48,12 +67,12 @@ static void tile_size(const struct pw_product *p, int *tile_m, int *tile_n)
     *tile_n = n;
 }
 
-static int count_tiles(const struct pw_product *p)
+static int count_tiles(const struct plan *plan, const struct pw_product *p)
 {
     if (p->m <= 0 || p->n <= 0)
         return 0;
     int tile_m, tile_n;
-    tile_size(p, &tile_m, &tile_n);
+    tile_size(way_of(plan, p), p, &tile_m, &tile_n);
     return ((p->m + tile_m - 1) / tile_m) * ((p->n + tile_n - 1) / tile_n);
 }
 
@@ -61,12 +80,13 @@ static void cut(struct plan *plan, const struct pw_product *p)
 {
     if (p->m <= 0 || p->n <= 0)
         return;
+    const struct way *way = way_of(plan, p);
     int tile_m, tile_n;
-    tile_size(p, &tile_m, &tile_n);
+    tile_size(way, p, &tile_m, &tile_n);
     for (int row = 0; row < p->m; row += tile_m)
         for (int col = 0; col < p->n; col += tile_n) {
             int m = p->m - row < tile_m ? p->m - row : tile_m, n = p->n - col < tile_n ? p->n - col : tile_n;
-            plan->tiles[plan->n_tiles] = (struct tile){ p, row, col, m, n, cost_of(m, n, p->k), plan->n_tiles };
+            plan->tiles[plan->n_tiles] = (struct tile){ p, row, col, m, n, cost_of(way, m, n, p->k), plan->n_tiles };
             plan->n_tiles++;
         }
 }
@@ -77,13 +97,13 @@ static int longest_first(const void *a, const void *b)
     return s->cost != t->cost ? (s->cost < t->cost ? 1 : -1) : s->order - t->order;
 }
 
-/* Consecutive tiles into jobs of at least TILE_LEAST. */
+/* Consecutive tiles into jobs of at least JOB_LEAST. */
 static void gather(struct plan *plan)
 {
     for (int i = 0; i < plan->n_tiles;) {
         struct job *job = &plan->jobs[plan->n_jobs++];
         job->first = i;
-        for (double cost = 0; i < plan->n_tiles && cost < TILE_LEAST / 4; i++)
+        for (double cost = 0; i < plan->n_tiles && cost < JOB_LEAST; i++)
             cost += plan->tiles[i].cost;
         job->end = i;
     }
@@ -111,29 +131,41 @@ static void run_tile(const struct pw_exec *x, const struct tile *t)
 static void run_job(void *arg, int item, int worker)
 {
     const struct plan *plan = arg;
-    (void)worker;
     for (int i = plan->jobs[item].first; i < plan->jobs[item].end; i++) {
         const struct tile *t = &plan->tiles[i];
-        const struct pw_rounded *r = plan->rounded == NULL ? NULL : &plan->rounded[t->of - plan->list];
-        if (r != NULL && r->a != NULL)
-            run_rounded(plan->x, t, r);
-        else
+        const struct pw_rounded *r = rounded(plan, t->of);
+        if (r == NULL)
             run_tile(plan->x, t);
+        else if (plan->panels)
+            pw_multiply_panels(plan->x, t->of, r, t->row, t->col, t->m, t->n, worker, plan->scratch);
+        else
+            run_rounded(plan->x, t, r);
     }
+}
+
+/* The operands that are to be in bf16. */
+static pwy_status prepare(struct pw_exec *x, struct plan *plan, int n)
+{
+    struct pw_rounded *out = NULL;
+    if (!x->train || !x->bf16)
+        return PWY_OK;
+    plan->panels = x->kern->panels != NULL;
+    if (plan->panels)
+        PW_NEED(plan->scratch = pw_panels_scratch(x));
+    PW_TRY((plan->panels ? pw_pack_operands : pw_round_operands)(x, plan->list, n, &out));
+    plan->rounded = out;
+    return PWY_OK;
 }
 
 static pwy_status run_list(struct pw_exec *x, const struct pw_product *list, int n)
 {
+    struct plan plan = { .x = x, .list = list };
     size_t count = 0;
+    PW_TRY(prepare(x, &plan, n));
     for (int i = 0; i < n; i++)
-        count += count_tiles(&list[i]);
+        count += count_tiles(&plan, &list[i]);
     if (count == 0)
         return PWY_OK;
-    struct plan plan = { .x = x, .list = list };
-    struct pw_rounded *rounded = NULL;
-    if (x->train && x->bf16)
-        PW_TRY(pw_round_operands(x, list, n, &rounded));
-    plan.rounded = rounded;
     PW_NEED(plan.tiles = pw_arena_take(x->arena, count, sizeof *plan.tiles));
     PW_NEED(plan.jobs = pw_arena_take(x->arena, count, sizeof *plan.jobs));
     for (int i = 0; i < n; i++)

@@ -42,10 +42,9 @@ void pw_gemm_onednn(bool ta, bool tb, int m, int n, int k, const float *a, int l
 bool pw_gemm_bf16_onednn(bool ta, bool tb, int m, int n, int k, const uint16_t *a, int lda, const uint16_t *b, int ldb,
                          float beta, float *c, int ldc);
 /* By AVX512_BF16, and by AMX's tiles; each on its own processors alone. */
+extern const struct pw_panels pw_panels_amx;
 void pw_gemm_avx512bf16(bool ta, bool tb, int m, int n, int k, const uint16_t *a, int lda, const uint16_t *b, int ldb,
                         float beta, float *c, int ldc);
-void pw_gemm_amx(bool ta, bool tb, int m, int n, int k, const uint16_t *a, int lda, const uint16_t *b, int ldb,
-                 float beta, float *c, int ldc);
 #endif
 /* Sets OpenBLAS's threads for a comparison, and returns what it found. */
 int pw_blas_threads(int threads);
