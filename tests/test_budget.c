@@ -1,4 +1,5 @@
-/* What a task that is added gets of its own: a text that the model's tokenizer cuts into bytes, a tokenizer. */
+/* What a task that is added gets of its own: a text that the model's tokenizer cuts into bytes, a tokenizer; and all of
+   it together no more than it was given. */
 #include "model/model.h"
 #include "train_rig.h"
 
@@ -143,6 +144,123 @@ START_TEST(the_old_stay)
 }
 END_TEST
 
+/* --- the bound --- */
+
+static pwy_model *base_of(int tasks)
+{
+    pwy_model *m = rig_trained(rig_model(NULL, tasks, NULL), "steps: 12, batch: 8"), *out;
+    OK(pwy_model_seal(m, NULL, NULL, &out));
+    pwy_model_free(m);
+    return out;
+}
+
+/* A task as the rig's, under a name that no model has; a table with trees. */
+static void add_again(pwy_registry *r, int task, const char *name)
+{
+    pwy_task *t;
+    pwy_source *s = rig_source(NULL, task, 0, R_ROWS);
+    OK(pwy_registry_add(r, name, rig_task[task].kind, &t));
+    OK(pwy_task_add_part(t, rig_task[task].part, rig_task[task].sense));
+    if (task == R_TWO) OK(pwy_task_add_part(t, "picture", "image"));
+    OK(pwy_task_set_source(t, PWY_TRAIN, s));
+    pwy_source_free(s);
+}
+
+/* tasks: as bits. */
+static pwy_status add_within(pwy_model *base, int tasks, int64_t budget, pwy_trainer **out)
+{
+    char how[80];
+    pwy_registry *r;
+    OK(pwy_registry_new(NULL, &r));
+    for (int t = 0; t < R_TASKS; t++) {
+        snprintf(how, sizeof how, "again %s", rig_task[t].name);
+        if (tasks >> t & 1) add_again(r, t, how);
+    }
+    snprintf(how, sizeof how, "{steps: 1, batch: 8, add: {parameters: %lld}}", (long long)budget);
+    pwy_options *o = rig_options(how);
+    pwy_status status = pwy_trainer_add(base, r, o, out);
+    pwy_options_free(o);
+    pwy_registry_free(r);
+    return status;
+}
+
+/* What it brought when it has learned. */
+static int64_t brought(pwy_model *base, int tasks, int64_t budget)
+{
+    pwy_trainer *t;
+    pwy_model *grown;
+    OK(add_within(base, tasks, budget, &t));
+    OK(pwy_trainer_run(t));
+    OK(pwy_trainer_model(t, &grown));
+    int64_t n = pwy_model_parameters(grown) - pwy_model_parameters(base);
+    pwy_model_free(grown);
+    pwy_trainer_free(t);
+    return n;
+}
+
+/* The least that the message says. */
+static int64_t refused(pwy_model *base, int tasks, int64_t budget)
+{
+    char says[96];
+    pwy_trainer *t = NULL;
+    FAILS(add_within(base, tasks, budget, &t), PWY_E_LIMIT);
+    snprintf(says, sizeof says, "a budget of %lld parameters is too small; it needs ", (long long)budget);
+    SAYS(says);
+    SAYS("task 'again ");
+    ck_assert_ptr_null(t);
+    return strtoll(strstr(pwy_error_message(), "it needs ") + 9, NULL, 10);
+}
+
+static void holds(pwy_model *base, int task)
+{
+    int64_t least = refused(base, 1 << task, 1);
+    const int64_t budget[] = {least, least + 1, least + 700, least + 3000, least + 20000, 2 * least, least + 300000};
+    ck_assert_int_eq(refused(base, 1 << task, least - 1), least);
+    for (size_t i = 0; i < sizeof budget / sizeof *budget; i++) {
+        int64_t n = brought(base, 1 << task, budget[i]);
+        ck_assert_msg(n <= budget[i] && (i > 0 || n == least), "%s: %lld new of %lld", rig_task[task].name,
+                      (long long)n, (long long)budget[i]);
+    }
+}
+
+/* Each sense where it is new to the model and where it is there; what is refused leaves the model as it was. */
+START_TEST(no_more_than_given)
+{
+    static const int first = 1 << R_TEXT | 1 << R_IMAGE | 1 << R_TABLE,
+                     second = 1 << R_SERIES | 1 << R_BYTES | 1 << R_AUDIO | 1 << R_WRITE;
+    for (int i = 0; i < 2; i++) {
+        pwy_model *base = base_of(i == 0 ? first : second);
+        struct bytes was = rig_bytes(base);
+        for (int task = 0; task < R_TASKS; task++) holds(base, task);
+        same(was, rig_bytes(base));
+        pwy_model_free(base);
+    }
+}
+END_TEST
+
+/* Nothing to reuse: the trunk's own way. */
+START_TEST(no_more_without_a_pathway)
+{
+    pwy_model *base = rig_trained(rig_model(NULL, OLD, NULL), "steps: 2, batch: 8");
+    holds(base, R_TEXT);
+    holds(base, R_SERIES);
+    pwy_model_free(base);
+}
+END_TEST
+
+/* Of tasks that are added together the first brings what they share. */
+START_TEST(no_more_of_several)
+{
+    const int pictures = 1 << R_IMAGE | 1 << R_TWO, all = pictures | 1 << R_AUDIO | 1 << R_WRITE;
+    int64_t least = refused(sealed, 1 << R_IMAGE, 1);
+    ck_assert_int_gt(refused(sealed, 1 << R_TWO, least), least);
+    ck_assert_int_eq(refused(sealed, pictures, 1), least);
+    ck_assert_int_le(brought(sealed, pictures, least), 2 * least);
+    ck_assert_int_le(brought(sealed, all, least + 5000), 4 * (least + 5000));
+    refused(sealed, all, least - 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("budget");
@@ -152,6 +270,9 @@ int main(void)
     tcase_add_test(t, only_where_it_helps);
     tcase_add_test(t, it_goes_with_the_task);
     tcase_add_test(t, the_old_stay);
+    tcase_add_test(t, no_more_than_given);
+    tcase_add_test(t, no_more_without_a_pathway);
+    tcase_add_test(t, no_more_of_several);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_ENV);

@@ -275,7 +275,7 @@ static bool same_tensor(const pwy_model *a, const pwy_model *b, const char *task
     return x->n == y->n && memcmp(x->w, y->w, (size_t)x->n * sizeof(real)) == 0;
 }
 
-static const char add_how[] = "{steps: 30, batch: 8, lr: 0.02, add: {parameters: 100000, clones: 3, adapter: 4}}";
+static const char add_how[] = "{steps: 30, batch: 8, lr: 0.02, add: {parameters: 300000, clones: 3, adapter: 4}}";
 
 /* An added task's list gets thin as others' do; its norms, its adapter and every other task stay as they are. */
 START_TEST(added_tasks_get_thin)

@@ -66,7 +66,8 @@ static int64_t allowed(const pwy_model *m, const struct pwy_task *t, int64_t bud
 /* The way needs nearly as much. */
 int64_t pw_budget_part(const pwy_model *m, const struct pwy_task *t, int64_t budget)
 {
-    return allowed(m, t, budget) / 2 / t->n_parts;
+    int64_t n = allowed(m, t, budget) / 2 / t->n_parts;
+    return n > 0 ? n : 1;
 }
 
 /* --- a tokenizer of its own --- */

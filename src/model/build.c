@@ -167,16 +167,22 @@ static pwy_status fit_net(pwy_model *m, struct pw_net *net, int64_t numbers, str
     return status;
 }
 
-/* On the context's threads: what is fitted does not depend on their number. budget: of each task that is added, 0:
-   the usual. */
-static pwy_status fit_nets(pwy_model *m, int first, int64_t budget)
+/* Of a sense of a task; 0: no bound. */
+static int64_t numbers_of(const pwy_model *m, int first, int task, const int64_t *budget)
+{
+    if (first == 0) return 0;
+    return pw_budget_part(m, pw_registry_at(m->registry, task), budget == NULL ? 0 : budget[task - first]);
+}
+
+/* On the context's threads: what is fitted does not depend on their number. budget: of each task that is added. */
+static pwy_status fit_nets(pwy_model *m, int first, const int64_t *budget)
 {
     struct pw_pool *pool = NULL;
     pwy_status status = PWY_OK;
     if (m->ctx->threads > 1) PW_TRY(pw_pool_new(m->ctx->threads, &pool));
     for (int i = first; status == PWY_OK && i < m->registry->n; i++)
         if (!pw_streams(pw_net_at(m, i)))
-            status = fit_net(m, pw_net_at(m, i), first > 0 ? pw_budget_part(m, pw_registry_at(m->registry, i), budget) : 0, pool);
+            status = fit_net(m, pw_net_at(m, i), numbers_of(m, first, i, budget), pool);
     pw_pool_free(pool);
     return status;
 }
@@ -216,18 +222,18 @@ static pwy_status build_into(pwy_model *m, const struct pw_node *options)
     PW_NEED(m->params = pw_params_new((uint64_t)m->shape.seed));
     PW_TRY(pw_nets_make(m));
     PW_TRY(pw_nets_fit_open(m, 0));
-    PW_TRY(fit_nets(m, 0, 0));
+    PW_TRY(fit_nets(m, 0, NULL));
     return pw_model_declare(m);
 }
 
 /* --- more tasks for a model that is there --- */
 
-static pwy_status extend(pwy_model *m, int first, int64_t budget)
+static pwy_status extend(pwy_model *m, int first, const int64_t *budget)
 {
     bool had_text = m->tok != NULL;
     PW_TRY(fit_targets(m->registry, first));
     for (int i = first; i < m->registry->n; i++)
-        PW_TRY(pw_budget_cut(m, pw_registry_at(m->registry, i), budget));
+        PW_TRY(pw_budget_cut(m, pw_registry_at(m->registry, i), budget == NULL ? 0 : budget[i - first]));
     if (!had_text) PW_TRY(build_tokenizer(m, first));
     if (!had_text && m->tok != NULL) PW_TRY(pw_model_declare_text(m));
     PW_TRY(pw_nets_extend(m));
@@ -236,7 +242,7 @@ static pwy_status extend(pwy_model *m, int first, int64_t budget)
     return pw_nets_declare(m, first);
 }
 
-pwy_status pw_model_extend(pwy_model *m, int first, int64_t budget)
+pwy_status pw_model_extend(pwy_model *m, int first, const int64_t *budget)
 {
     m->params->closed = false;
     pwy_status status = extend(m, first, budget);

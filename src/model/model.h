@@ -61,8 +61,9 @@ void pw_model_release(pwy_model *m);                                 /* NULL all
 pwy_status pw_model_build(pwy_registry *registry, const struct pw_node *options, pwy_model **out);
 /* Looks through the data of the tasks that were added to the registry from `first` on, and declares what they have of
    their own, senses included; a text among them makes the tokenizer where there is none. A pathway comes after it.
-   budget: numbers of a task's own that its senses should fit into beside its pathway; 0: a tenth of a model of its own. */
-pwy_status pw_model_extend(pwy_model *m, int first, int64_t budget);
+   budget [added]: numbers that each task's senses should fit into beside its pathway and what tells it apart, about;
+   NULL: a tenth of a model of its own. */
+pwy_status pw_model_extend(pwy_model *m, int first, const int64_t *budget);
 /* Numbers that a model of the task's own would have: the trunk with twice as many experts a layer as a token meets,
    and what its senses share. */
 int64_t pw_model_common(const pwy_model *m, const struct pwy_task *t);

@@ -58,6 +58,18 @@ pwy_status pw_which_declare(const pwy_model *m, const struct pwy_task *t)
                             t->name);
 }
 
+int64_t pw_which_numbers(const struct pwy_task *t)
+{
+    int64_t numbers = PW_WHICH_LIMITS;
+    for (int p = 0; p < t->n_parts; p++) {
+        const struct pw_sense_ops *ops = pw_sense_find(t->parts[p].sense);
+        if (ops == NULL || ops->sign == NULL) continue;
+        int64_t n = ops->sign->n_dense, bags = ops->sign->n_bags;
+        numbers += n + n * (n + 1) / 2 + bags * PW_WHICH_WORDS + PW_WHICH_SCALES;
+    }
+    return numbers;
+}
+
 bool pw_which_part_of(const pwy_model *m, const struct pwy_task *t, int part, struct pw_which_part *out)
 {
     const struct pw_sense_ops *ops = pw_sense_find(t->parts[part].sense);

@@ -41,6 +41,7 @@ bool pw_which_owns(const char *tensor);   /* one of the above: an answer of a ta
 bool pw_which_grounds(const struct pw_net *net, const char *tensor);    /* the ground of one of its senses */
 /* Declares the tensors of one task; nothing where its file was written without them. */
 pwy_status pw_which_declare(const pwy_model *m, const struct pwy_task *t);
+int64_t pw_which_numbers(const struct pwy_task *t);                 /* of a task's own, before they are declared */
 /* false: the part has no signature, or the file no tensors for it. */
 bool pw_which_part_of(const pwy_model *m, const struct pwy_task *t, int part, struct pw_which_part *out);
 void pw_which_see(const struct pw_which_part *p, const struct pw_signature *s, struct pw_which_seen *out);

@@ -3,6 +3,7 @@
 #include "model/which.h"
 #include "train/add.h"
 #include "train/near.h"
+#include "train/numbers.h"
 #include "train/operations.h"
 #include "train/probe.h"
 #include "train/use.h"
@@ -23,6 +24,7 @@ struct adding {
     struct pw_net *net;                 /* the new task's */
     const struct pw_add_options *o;
     struct pw_infer *infer;
+    int64_t came;                       /* numbers that it brought so far */
     double **use;                       /* [layers] (experts): the gates of the new task's rows on the chosen way */
 };
 
@@ -191,22 +193,38 @@ static int64_t usual_budget(const struct adding *a, const struct source *s)
 /* most: candidates a layer at most, the most used stay; 0: all. */
 struct growth { int adapter, clones, most; };
 
+static int64_t candidates(const struct pw_pathway *way, int most)
+{
+    int64_t n = 0;
+    for (int l = 0; way != NULL && l < way->layers; l++)
+        n += most > 0 && most < way->layer[l].n ? most : way->layer[l].n;
+    return n;
+}
+
+/* What a given budget leaves beside a way without an adapter. Candidates go only where they do not fit in with all: the
+   least, topk, always does (cut_further). */
+static int64_t left_of_budget(const struct adding *a, const struct pw_pathway *way, int *most)
+{
+    int64_t left = a->o->parameters - a->came;
+    *most = 0;
+    if (pw_way_numbers(a->m, candidates(way, 0), 0) <= left) return left - pw_way_numbers(a->m, candidates(way, 0), 0);
+    for (int l = 0; way != NULL && l < way->layers; l++) *most = way->layer[l].n > *most ? way->layer[l].n : *most;
+    while (*most > a->m->shape.topk && pw_way_numbers(a->m, candidates(way, *most), 0) > left) --*most;
+    return left - pw_way_numbers(a->m, candidates(way, *most), 0);
+}
+
 /* An adapter first: it reaches every layer; then as many clones as the budget has room for. */
-static pwy_status plan_growth(const struct adding *a, const struct source *s, struct growth *out)
+static void plan_growth(const struct adding *a, const struct source *s, struct growth *out)
 {
     const struct pw_shape *shape = &a->m->shape;
-    int64_t budget = a->o->parameters, left;
-    if (budget == 0) budget = usual_budget(a, s);
-    left = budget - own_numbers(a, s);
-    if (a->o->parameters > 0 && left < 0)
-        return pw_fail(PWY_E_LIMIT, "add: a budget of %lld parameters is too small; its token, norms, head and wide "
-                       "path alone have %lld", (long long)budget, (long long)own_numbers(a, s));
-    int64_t adapter = 3 * shape->d * shape->layers, clone = 3 * shape->d * shape->hidden;
+    const struct pw_pathway *way = s->net == NULL ? NULL : s->net->way;
+    int64_t adapter = 3 * shape->d * shape->layers, clone = 3 * shape->d * shape->hidden, left;
+    if (a->o->parameters > 0) left = left_of_budget(a, way, &out->most);
+    else left = usual_budget(a, s) - own_numbers(a, s);
     out->adapter = (int)(left / adapter < a->o->adapter ? left > 0 ? left / adapter : 0 : a->o->adapter);
     left -= out->adapter * adapter;
     int64_t clones = left / clone < a->o->clones ? left / clone : a->o->clones;
-    out->clones = shape->experts == 0 || left < 0 ? 0 : (int)clones;
-    return PWY_OK;
+    out->clones = shape->experts == 0 || way == NULL || left < 0 ? 0 : (int)clones;
 }
 
 /* --- which experts are cloned --- */
@@ -375,7 +393,9 @@ static pwy_status give_way(struct adding *a, const struct source *s, const struc
 static pwy_status within_operations(struct adding *a, const struct source *s, struct growth *g)
 {
     if (s->net != NULL) borrow_way(a, s);
+    int most = g->most;
     pwy_status status = pw_cost_cut_way(a->infer, a->net, a->o->operations, &g->adapter, &g->most);
+    if (most > 0 && (g->most == 0 || g->most > most)) g->most = most;
     a->net->way = NULL;
     return status;
 }
@@ -390,8 +410,8 @@ static pwy_status add_way(struct adding *a)
         if (!a->net->writes) PW_TRY(probe(a, &s, QUICK, a->use));
         borrow_way(a, &s);
         a->net->way = NULL;
-        PW_TRY(plan_growth(a, &s, &g));
     }
+    if (s.net != NULL || a->o->parameters > 0) plan_growth(a, &s, &g);
     if (a->o->operations > 0) PW_TRY(within_operations(a, &s, &g));
     pw_log(a->m->ctx, PWY_LOG_INFO, "task '%s' reuses the pathway of '%s' (it explains %.2f), with an adapter of %d and "
            "%d cloned experts", a->net->task->name, s.net == NULL ? "none" : s.net->task->name, s.score, g.adapter,
@@ -399,18 +419,33 @@ static pwy_status add_way(struct adding *a)
     return give_way(a, &s, &g);
 }
 
-static pwy_status add_one(pwy_model *m, int64_t task, const struct pw_add_options *o, struct pw_pool *pool)
+/* --- several --- */
+
+/* What is added together. */
+struct several {
+    const pwy_model *base; const pwy_registry *tasks; const struct pw_add_options *o;
+    bool reuse;                         /* some task has a way that can be reused */
+    struct pw_inputs *in;               /* [tasks] */
+    int64_t *numbers;                   /* [tasks] that are left to senses and way where a budget is given */
+    pwy_model *m; int param;            /* the overlay, and how many parameters it had */
+};
+
+static struct pw_came came(const struct several *k)
 {
-    struct adding a = {.m = m, .o = o};
-    PW_TRY(pw_net_open(m, task, &a.net));
-    pwy_status status = pw_infer_open(m, pool, 1, &a.infer);
-    if (status == PWY_OK) status = add_way(&a);
-    pw_infer_close(a.infer);
-    pw_use_free(m, a.use);
-    return status == PWY_OK ? PWY_OK : pw_fail_task(a.net->task->name);
+    return (struct pw_came){k->m, k->base->registry->n, k->param};
 }
 
-/* --- several --- */
+static pwy_status add_one(const struct several *k, int task, struct pw_pool *pool)
+{
+    struct pw_came c = came(k);
+    struct adding a = {.m = k->m, .o = k->o, .came = pw_came_with(&c, task)};
+    PW_TRY(pw_net_open(k->m, task, &a.net));
+    pwy_status status = pw_infer_open(k->m, pool, 1, &a.infer);
+    if (status == PWY_OK) status = add_way(&a);
+    pw_infer_close(a.infer);
+    pw_use_free(k->m, a.use);
+    return status == PWY_OK ? PWY_OK : pw_fail_task(a.net->task->name);
+}
 
 static void lock_all(struct pw_params *params)
 {
@@ -421,12 +456,12 @@ static void lock_all(struct pw_params *params)
     }
 }
 
-static pwy_status add_ways(pwy_model *m, int first, const struct pw_add_options *o)
+static pwy_status add_ways(const struct several *k)
 {
     struct pw_pool *pool = NULL;
     pwy_status status = PWY_OK;
-    if (m->ctx->threads > 1) PW_TRY(pw_pool_new(m->ctx->threads, &pool));
-    for (int i = first; status == PWY_OK && i < m->registry->n; i++) status = add_one(m, i, o, pool);
+    if (k->m->ctx->threads > 1) PW_TRY(pw_pool_new(k->m->ctx->threads, &pool));
+    for (int i = k->base->registry->n; status == PWY_OK && i < k->m->registry->n; i++) status = add_one(k, i, pool);
     pw_pool_free(pool);
     return status;
 }
@@ -442,35 +477,112 @@ static pwy_status adopt(pwy_model *m, const pwy_registry *tasks, int i, const st
     return pw_inputs_cut(t, in);
 }
 
-static pwy_status adopt_all(pwy_model *m, const pwy_registry *tasks, const struct pw_add_options *o)
+/* Senses and way, each task's own, in a new overlay. */
+static pwy_status extend(struct several *k)
 {
-    struct pw_inputs *in;
-    pwy_status status = PWY_OK;
-    PW_NEED(in = pw_calloc((size_t)tasks->n + 1, sizeof *in));
-    for (int i = 0; status == PWY_OK && i < tasks->n; i++) {
-        in[i] = (struct pw_inputs){.operations = o->operations, .adapter = (int)o->adapter, .parameters = o->parameters};
-        status = pw_inputs_choose(m, tasks, i, &in[i]);
+    PW_TRY(pw_model_overlay(k->base, &k->m));
+    for (int i = 0; i < k->tasks->n; i++) PW_TRY(adopt(k->m, k->tasks, i, &k->in[i]));
+    lock_all(k->m->params);
+    k->param = k->m->params->n;
+    return pw_model_extend(k->m, k->base->registry->n, k->o->parameters > 0 ? k->numbers : NULL);
+}
+
+/* --- within a given budget --- */
+
+enum { ROUNDS = 4, HALF_ADAPTER = 4 };
+
+static pwy_status too_small(const struct several *k, int i, int64_t least)
+{
+    struct pw_came c = came(k);
+    const struct pwy_task *t = pw_registry_at(k->tasks, i);
+    pw_fail(PWY_E_LIMIT, "add: a budget of %lld parameters is too small; it needs %lld at the least: %lld tell it from "
+            "other tasks, %lld are of senses that are new to the model, the rest its token, norms, routers, head and "
+            "wide path", (long long)k->o->parameters, (long long)least, (long long)pw_which_numbers(t),
+            (long long)pw_came_shared(&c, k->base->registry->n + i));
+    return pw_fail_task(t->name);
+}
+
+/* What senses come to is known when they are there. Where a task is over its budget with the least of ways (and half an
+   adapter, as long as its senses can give way to one), they get that much less, in the last round the least. */
+static pwy_status cut_further(struct several *k, int i, int round, bool *fits)
+{
+    const struct pw_shape *s = &k->base->shape;
+    struct pw_came c = came(k);
+    int64_t way = pw_way_numbers(k->base, k->reuse ? s->topk * s->layers : 0, 0);
+    int64_t room = k->o->adapter < HALF_ADAPTER ? k->o->adapter : HALF_ADAPTER;
+    int64_t least = pw_came_with(&c, k->base->registry->n + i) + way, over = least - k->o->parameters;
+    int64_t cut = (over + 3 * s->d * s->layers * room) * pw_registry_at(k->tasks, i)->n_parts;
+    if (cut <= 0 || (over <= 0 && k->numbers[i] == 1)) return PWY_OK;
+    if (k->numbers[i] == 1) return too_small(k, i, least);
+    k->numbers[i] = round + 2 < ROUNDS && cut < k->numbers[i] ? k->numbers[i] - cut : 1;
+    *fits = false;
+    return PWY_OK;
+}
+
+static pwy_status extend_within(struct several *k)
+{
+    bool fits = false;
+    for (int round = 0; !fits; round++) {
+        pw_model_release(k->m);
+        k->m = NULL;
+        PW_TRY(extend(k));
+        fits = true;
+        for (int i = 0; k->o->parameters > 0 && i < k->tasks->n; i++) PW_TRY(cut_further(k, i, round, &fits));
     }
-    for (int i = 0; status == PWY_OK && i < tasks->n; i++) status = adopt(m, tasks, i, &in[i]);
-    for (int i = 0; i < tasks->n; i++) free(in[i].all);
-    free(in);
+    return PWY_OK;
+}
+
+/* --- all --- */
+
+static pwy_status plan_task(struct several *k, int i)
+{
+    struct pwy_task *t;
+    PW_TRY(pw_registry_task(k->tasks, i, &t));
+    int64_t n = k->o->parameters - pw_which_numbers(t);
+    k->numbers[i] = n > 0 ? n : 1;
+    k->in[i] = (struct pw_inputs){.operations = k->o->operations, .adapter = (int)k->o->adapter,
+                                  .numbers = k->o->parameters > 0 ? k->numbers[i] : 0};
+    return pw_inputs_choose(k->base, k->tasks, i, &k->in[i]);
+}
+
+static pwy_status look_for_ways(struct several *k)
+{
+    for (int64_t i = 0; i < k->base->registry->n && !k->reuse; i++) {
+        struct pwy_task *t;
+        PW_TRY(pw_registry_task(k->base->registry, i, &t));
+        k->reuse = t->trained && t->pathway != NULL && k->base->shape.experts > 0;
+    }
+    return PWY_OK;
+}
+
+static pwy_status add_all(struct several *k)
+{
+    PW_NEED(k->in = pw_calloc((size_t)k->tasks->n + 1, sizeof *k->in));
+    PW_NEED(k->numbers = pw_calloc((size_t)k->tasks->n + 1, sizeof *k->numbers));
+    PW_TRY(look_for_ways(k));
+    for (int i = 0; i < k->tasks->n; i++) PW_TRY(plan_task(k, i));
+    PW_TRY(extend_within(k));
+    return add_ways(k);
+}
+
+static pwy_status add_tasks(const pwy_model *m, const pwy_registry *tasks, const struct pw_add_options *o,
+                            pwy_model **out)
+{
+    struct several k = {.base = m, .tasks = tasks, .o = o};
+    pwy_status status = add_all(&k);
+    for (int i = 0; k.in != NULL && i < tasks->n; i++) free(k.in[i].all);
+    free(k.in);
+    free(k.numbers);
+    if (status == PWY_OK) *out = k.m;
+    else pw_model_release(k.m);
     return status;
 }
 
-static pwy_status add_tasks(pwy_model *m, const pwy_registry *tasks, const struct pw_add_options *o)
-{
-    int first = m->registry->n;
-    PW_TRY(adopt_all(m, tasks, o));
-    lock_all(m->params);
-    PW_TRY(pw_model_extend(m, first, o->parameters));
-    return add_ways(m, first, o);
-}
-
-pwy_status pw_add_tasks(pwy_model *m, const pwy_registry *tasks, const struct pw_node *options)
+pwy_status pw_add_tasks(const pwy_model *m, const pwy_registry *tasks, const struct pw_node *options, pwy_model **out)
 {
     struct pw_add_options o = {.adapter = 8, .clones = 4, .seed = 1};
     pwy_status status = pw_options_read(options, "add", add_table, &o);
-    if (status == PWY_OK) status = add_tasks(m, tasks, &o);
+    if (status == PWY_OK) status = add_tasks(m, tasks, &o, out);
     pw_options_release(add_table, &o);
     return status;
 }

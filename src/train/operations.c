@@ -175,7 +175,7 @@ static pwy_status measure(pwy_model *own, int task, struct pw_inputs *in, struct
 {
     struct pw_infer *f;
     struct pw_net *net;
-    PW_TRY(pw_model_extend(own, task, in->parameters));
+    PW_TRY(pw_model_extend(own, task, in->numbers > 0 ? &in->numbers : NULL));
     PW_TRY(pw_net_open(own, task, &net));
     if (in->all == NULL) PW_TRY(find_all(net, in));
     PW_TRY(pw_infer_open(own, NULL, 1, &f));

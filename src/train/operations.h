@@ -16,7 +16,7 @@ pwy_status pw_cost_cut_way(struct pw_infer *f, struct pw_net *net, int64_t opera
    their rows (pw_sense_input), as far as nobody set them, go down together in steps. */
 enum { PW_INPUT_STEPS = 64 };
 struct pw_inputs {
-    int64_t operations, parameters;     /* the budgets; 0: none */
+    int64_t operations, numbers;        /* the budget; what pw_model_extend takes, 0: the usual */
     int adapter;                        /* that there should be room for */
     int step;                           /* of PW_INPUT_STEPS: of all, whole numbers rounded down; 0: the least */
     double *all;                        /* [parts] what each setting comes to; 0: it is not cut. The owner's: free() */

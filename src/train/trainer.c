@@ -313,11 +313,8 @@ pwy_status pw_trainer_open_added(pwy_model *model, const pwy_registry *tasks, co
 {
     pwy_model *own;
     PW_TRY(pw_trainer_check(options));
-    PW_TRY(pw_model_overlay(model, &own));
-    pwy_status status = pw_add_tasks(own, tasks, pw_node_get(options, "add"));
-    if (status == PWY_OK) return begin_at(own, model->registry->n, options, out);
-    pw_model_release(own);
-    return status;
+    PW_TRY(pw_add_tasks(model, tasks, pw_node_get(options, "add"), &own));
+    return begin_at(own, model->registry->n, options, out);
 }
 
 static void free_rows(struct pwy_trainer *t)
