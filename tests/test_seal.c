@@ -252,6 +252,26 @@ START_TEST(a_model_over_another_holds_it)
 }
 END_TEST
 
+/* Behind tasks without ways of their own: the second finds the first's, which goes by the trunk's routers. */
+START_TEST(added_twice_behind_what_is_open)
+{
+    pwy_trainer *t = adding(before, 1 << R_SERIES, "steps: 2, batch: 8");
+    pwy_model *one, *two;
+    OK(pwy_trainer_run(t));
+    OK(pwy_trainer_model(t, &one));
+    pwy_trainer_free(t);
+    char *wave = rig_ask(one, NULL, OLD | 1 << R_SERIES, 16, 1);
+    t = adding(one, 1 << R_BYTES | 1 << R_TWO, "steps: 2, batch: 8");
+    OK(pwy_trainer_run(t));
+    OK(pwy_trainer_model(t, &two));
+    pwy_trainer_free(t);
+    rig_same_answers(two, NULL, OLD | 1 << R_SERIES, 16, wave);
+    free(wave);
+    pwy_model_free(one);
+    pwy_model_free(two);
+}
+END_TEST
+
 START_TEST(added_again_is_the_same_file)
 {
     pwy_model *one = added(sealed, 1 << R_TWO, "steps: 4, batch: 8, threads: 1"),
@@ -595,6 +615,7 @@ static Suite *suite(void)
     tcase_add_test(t, sealed_beside_a_file);
     tcase_add_test(t, trained_on_beside_a_file);
     tcase_add_test(t, a_model_over_another_holds_it);
+    tcase_add_test(t, added_twice_behind_what_is_open);
     tcase_add_test(t, added_again_is_the_same_file);
     tcase_add_test(t, budgets_hold);
     tcase_add_test(t, what_can_be_reused);

@@ -224,7 +224,7 @@ static void plan_growth(const struct adding *a, const struct source *s, struct g
     out->adapter = (int)(left / adapter < a->o->adapter ? left > 0 ? left / adapter : 0 : a->o->adapter);
     left -= out->adapter * adapter;
     int64_t clones = left / clone < a->o->clones ? left / clone : a->o->clones;
-    out->clones = shape->experts == 0 || way == NULL || left < 0 ? 0 : (int)clones;
+    out->clones = candidates(way, 0) == 0 || left < 0 ? 0 : (int)clones;
 }
 
 /* --- which experts are cloned --- */
@@ -370,13 +370,20 @@ static void start_way(const struct adding *a, const struct pw_pathway *old, cons
     copy_numbers(own->norm, old != NULL && old->norm != NULL ? old->norm : pw_trunk_norm(a->m->trunk));
 }
 
+/* A way that goes by the trunk's routers has none. */
+static pwy_status make_lists(struct adding *a, const struct pw_pathway *old, const struct growth *g, struct lists *k)
+{
+    if (old == NULL || (a->m->shape.experts > 0 && old->layer[0].expert == NULL)) return PWY_OK;
+    PW_TRY(lists_open(old, k));
+    lists_fill(a, old, g->most, k);
+    return g->clones > 0 ? clone(a, old, g->clones, k) : PWY_OK;
+}
+
 static pwy_status give_way(struct adding *a, const struct source *s, const struct growth *g)
 {
     const struct pw_pathway *old = s->net == NULL ? NULL : s->net->way;
     struct lists k = {0};
-    pwy_status status = old == NULL ? PWY_OK : lists_open(old, &k);
-    if (status == PWY_OK && old != NULL) lists_fill(a, old, g->most, &k);
-    if (status == PWY_OK && old != NULL && g->clones > 0) status = clone(a, old, g->clones, &k);
+    pwy_status status = make_lists(a, old, g, &k);
     struct pw_way_plan plan = {.expert = (const int32_t *const *)k.expert, .n = k.n, .adapter = g->adapter,
                                .norms = true};
     if (status == PWY_OK) status = pw_task_set_pathway(a->net->task, &plan, (int)a->m->shape.layers);
@@ -424,7 +431,7 @@ static pwy_status add_way(struct adding *a)
 /* What is added together. */
 struct several {
     const pwy_model *base; const pwy_registry *tasks; const struct pw_add_options *o;
-    bool reuse;                         /* some task has a way that can be reused */
+    bool reuse;                         /* some task has candidates that can be reused */
     struct pw_inputs *in;               /* [tasks] */
     int64_t *numbers;                   /* [tasks] that are left to senses and way where a budget is given */
     pwy_model *m; int param;            /* the overlay, and how many parameters it had */
@@ -550,7 +557,7 @@ static pwy_status look_for_ways(struct several *k)
     for (int64_t i = 0; i < k->base->registry->n && !k->reuse; i++) {
         struct pwy_task *t;
         PW_TRY(pw_registry_task(k->base->registry, i, &t));
-        k->reuse = t->trained && t->pathway != NULL && k->base->shape.experts > 0;
+        k->reuse = t->trained && k->base->shape.experts > 0 && pw_node_get(t->pathway, "experts") != NULL;
     }
     return PWY_OK;
 }
