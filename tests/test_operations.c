@@ -112,6 +112,22 @@ START_TEST(operations_hold)
 }
 END_TEST
 
+/* Two budgets at once: inputs are cut down, and nothing more is brought for it. */
+START_TEST(both_budgets_hold)
+{
+    char how[160];
+    pwy_model *m = added(1 << R_TWO, "{steps: 2, batch: 8, add: {parameters: 20000}}");
+    double all = most_operations(m);
+    pwy_model_free(m);
+    snprintf(how, sizeof how, "{steps: 2, batch: 8, add: {parameters: 20000, operations: %.0f}}", .7 * all);
+    m = added(1 << R_TWO, how);
+    ck_assert(most_operations(m) <= .7 * all);
+    ck_assert_int_le(pwy_model_parameters(m) - pwy_model_parameters(sealed), 20000);
+    rig_same_answers(m, NULL, OLD, 16, old_answers);
+    pwy_model_free(m);
+}
+END_TEST
+
 /* What has no input that could be cut down gives up candidates and adapter. */
 START_TEST(operations_of_other_senses)
 {
@@ -134,6 +150,7 @@ static Suite *suite(void)
     tcase_set_timeout(t, 240);
     tcase_add_unchecked_fixture(t, open_models, close_models);
     tcase_add_test(t, operations_hold);
+    tcase_add_test(t, both_budgets_hold);
     tcase_add_test(t, operations_of_other_senses);
     suite_add_tcase(s, t);
     return s;
