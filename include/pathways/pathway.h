@@ -26,18 +26,19 @@ extern "C" {
 PWY_API pwy_status pwy_model_seal(const pwy_model *model, const char *task, const pwy_options *options,
                                   pwy_model **out);
 /** A trainer of the tasks of a registry, added to a model whose own tasks stay as they are to the bit. Looks through
- *  their training data and gives each its way: it reuses the pathway of the old task whose features explain most of its
- *  answers (measured on its training rows), clones the experts that it uses most and grows an adapter, a head and what
- *  senses are new, within a budget. It starts as the reused way. Run the trainer, take its model, seal it: of the
- *  candidates that it took over, those that matter to it stay, as of any task.
- *  Options, beside those of pwy_trainer_new, a map `add`: `parameters` (that each new task brings, at most: all by which
- *  pwy_model_parameters grows, what its senses share that is new to the model and what tells it from other tasks
- *  included; default a tenth of what a model of its own would have, more where it cannot do with less, and what its
- *  senses share comes on top), `operations` (floating-point, of an answer to its greatest example, at most:
+ *  their training data and gives each its way: it reuses the pathway of the old task whose features explain most of
+ *  its answers, or by which its texts cost least where it writes (measured on its training rows), clones the experts
+ *  that it uses most and grows an adapter, a head and what senses are new, within a budget. It starts as the reused
+ *  way. Run the trainer, take its model, seal it: of the candidates that it took over, those that matter to it stay,
+ *  as of any task.
+ *  Options, beside those of pwy_trainer_new, a map `add`: `parameters` (that each new task brings, at most: all by
+ *  which pwy_model_parameters grows, what its senses share that is new to the model and what tells it from other
+ *  tasks included; default a tenth of what a model of its own would have, more where it cannot do with less, and what
+ *  its senses share comes on top), `operations` (floating-point, of an answer to its greatest example, at most:
  *  pwy_result_flops of none is more; default no bound), `adapter` (8: hidden width at most), `clones` (4: experts at
- *  most), `reuse` ("best", "random", or a task's name), `seed` 1 (of "random"). PWY_E_EXISTS: a name that is taken;
- *  PWY_E_LIMIT: a budget has no room for what a task needs at the least, which the message says; PWY_E_UNSUPPORTED: operations of a task that
- *  writes. The trainer cannot be saved. @since 0.1 */
+ *  most), `reuse` ("best", "random" of those that share a sense, or a task's name), `seed` 1 (of "random").
+ *  PWY_E_EXISTS: a name that is taken; PWY_E_LIMIT: a budget has no room for what a task needs at the least, which
+ *  the message says; PWY_E_UNSUPPORTED: operations of a task that writes. The trainer cannot be saved. @since 0.1 */
 PWY_API pwy_status pwy_trainer_add(pwy_model *model, pwy_registry *tasks, const pwy_options *options,
                                    pwy_trainer **out);
 /** Saves a model to the file that it was opened from, before tasks were added or sealed: writes only what is new, beside

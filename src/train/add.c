@@ -101,7 +101,8 @@ static pwy_status nearest_first(const struct adding *a, struct source *list, int
     return status;
 }
 
-/* The nearest are looked at quickly, the first of them carefully. */
+/* The nearest are looked at quickly, the first of them carefully: of a text each id is a row, so a quick look is
+   careful. */
 static pwy_status measure(struct adding *a, struct source *list, int n)
 {
     if (n > PROBED) {
@@ -109,8 +110,8 @@ static pwy_status measure(struct adding *a, struct source *list, int n)
         n = PROBED;
     }
     PW_TRY(open_nets(a, list, n));
-    if (n > FINALISTS) PW_TRY(rank(a, list, n, QUICK));
-    return rank(a, list, n < FINALISTS ? n : FINALISTS, CAREFUL);
+    if (n > FINALISTS || a->net->writes) PW_TRY(rank(a, list, n, QUICK));
+    return a->net->writes ? PWY_OK : rank(a, list, n < FINALISTS ? n : FINALISTS, CAREFUL);
 }
 
 static pwy_status find_source(const struct adding *a, const struct source *list, int n, int *out)
@@ -120,17 +121,26 @@ static pwy_status find_source(const struct adding *a, const struct source *list,
     return pw_fail(PWY_E_NOT_FOUND, "add: reuse: there is no task '%s' with a pathway that it could reuse", a->o->reuse);
 }
 
+static bool asked(const struct adding *a, const char *how)
+{
+    return strcmp(a->o->reuse == NULL ? "best" : a->o->reuse, how) == 0;
+}
+
+static bool named(const struct adding *a)
+{
+    return !asked(a, "best") && !asked(a, "random");
+}
+
 /* The source that is taken comes first, its net open. */
 static pwy_status by_choice(struct adding *a, struct source *list, int n)
 {
-    const char *reuse = a->o->reuse;
     int at = 0;
-    if (!a->net->writes && (reuse == NULL || strcmp(reuse, "best") == 0)) return measure(a, list, n);
-    if (!a->net->writes && strcmp(reuse, "random") == 0) {
+    if (named(a)) PW_TRY(find_source(a, list, n, &at));
+    if (n == 0) return PWY_OK;
+    if (asked(a, "best")) return measure(a, list, n);
+    if (asked(a, "random")) {
         struct pw_rng rng = pw_rng_at((uint64_t)a->o->seed, pw_hash("reuse", 5), (uint64_t)a->net->task->index);
         at = (int)pw_rng_below(&rng, (uint64_t)n);
-    } else if (!a->net->writes) {
-        PW_TRY(find_source(a, list, n, &at));
     }
     struct source chosen = list[at];
     list[at] = list[0];
@@ -145,9 +155,9 @@ static pwy_status choose_source(struct adding *a, struct source *out)
     int n;
     *out = (struct source){.task = -1};
     PW_NEED(list = pw_calloc((size_t)a->net->task->index + 1, sizeof *list));
-    pwy_status status = list_sources(a, false, list, &n);
+    pwy_status status = list_sources(a, named(a), list, &n);
     if (status == PWY_OK && n == 0) status = list_sources(a, true, list, &n);
-    if (status == PWY_OK && n > 0) status = by_choice(a, list, n);
+    if (status == PWY_OK) status = by_choice(a, list, n);
     if (status == PWY_OK && n > 0) *out = list[0];
     free(list);
     return status;
@@ -414,7 +424,7 @@ static pwy_status add_way(struct adding *a)
     PW_TRY(choose_source(a, &s));
     if (s.net != NULL) {
         PW_TRY(pw_use_new(a->m, &a->use));
-        if (!a->net->writes) PW_TRY(probe(a, &s, QUICK, a->use));
+        PW_TRY(probe(a, &s, QUICK, a->use));
         borrow_way(a, &s);
         a->net->way = NULL;
     }

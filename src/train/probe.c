@@ -1,5 +1,6 @@
 /* How useful an old pathway is to a new task, measured: the new task's rows through it, and a ridge regression from
-   what comes out to their answers, scored on rows held out (a linear probe: Alain and Bengio 2016). */
+   what comes out to their answers, scored on rows held out (a linear probe: Alain and Bengio 2016). What is written is
+   read off by the embedding, which is locked: its loss says how good a start the pathway is, with nothing to fit. */
 #include "train/probe.h"
 #include "train/use.h"
 #include <math.h>
@@ -141,14 +142,47 @@ static pwy_status regress(const struct table *t, double *score)
     return PWY_OK;
 }
 
-pwy_status pw_probe(struct pw_infer *f, struct pw_net *net, int rows, double **use, double *score)
+static pwy_status probe_answers(struct pw_infer *f, struct pw_net *net, struct pw_scan *scan, double **use,
+                                double *score)
 {
-    pwy_source *train = net->task->source[PWY_TRAIN];
-    struct pw_scan scan = {.limit = rows, .max_bad = INT64_MAX - 1, .key = 5};
     struct table t;
-    pwy_status status = table_open(&t, f->m, net, rows, use);
-    if (status == PWY_OK) status = pw_infer_scan(f, net, train, &scan, take_rows, &t);
+    pwy_status status = table_open(&t, f->m, net, (int)scan->limit, use);
+    if (status == PWY_OK) status = pw_infer_scan(f, net, net->task->source[PWY_TRAIN], scan, take_rows, &t);
     if (status == PWY_OK) status = regress(&t, score);
     table_close(&t);
     return status;
+}
+
+/* --- what is written --- */
+
+struct written { double nats, **use; int64_t ids; };
+
+static pwy_status take_ids(void *arg, struct pw_infer *f, struct pw_net *net)
+{
+    struct written *w = arg;
+    double nats[PW_INFER_BATCH] = {0};
+    (void)net;
+    PW_TRY(pw_pass_write_loss(&f->pass, nats));
+    for (int i = 0; i < f->batch.n; i++) {
+        w->nats += nats[i];
+        w->ids += f->item[i].n_ids;
+    }
+    if (w->use != NULL) pw_use_add(w->use, &f->pass);
+    return PWY_OK;
+}
+
+static pwy_status probe_texts(struct pw_infer *f, struct pw_net *net, struct pw_scan *scan, double **use,
+                              double *score)
+{
+    struct written w = {.use = use};
+    PW_TRY(pw_infer_scan(f, net, net->task->source[PWY_TRAIN], scan, take_ids, &w));
+    *score = w.ids == 0 || !isfinite(w.nats) ? -INFINITY
+                                             : 1 - w.nats / ((double)w.ids * log((double)f->m->shape.vocab));
+    return PWY_OK;
+}
+
+pwy_status pw_probe(struct pw_infer *f, struct pw_net *net, int rows, double **use, double *score)
+{
+    struct pw_scan scan = {.limit = rows, .max_bad = INT64_MAX - 1, .key = 5};
+    return net->writes ? probe_texts(f, net, &scan, use, score) : probe_answers(f, net, &scan, use, score);
 }
