@@ -1,11 +1,12 @@
-/* Golden inputs: a few validation rows that a task keeps, and, once it is sealed, the very bytes of its answers to
+/* Golden inputs: a few rows that a task keeps, large ones cut, and, once it is sealed, the very bytes of its answers to
    them. Checking a sealed task answers them again. In the task's settings as {"inputs": [HEX...], "answers": [HEX...]}. */
 #include "base/example_bytes.h"
 #include "model/infer.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { GOLDEN = 3, MOST_BYTES = 6144, MOST_NEW = 8 };  /* rows; of all together; ids that a writer's answer has */
+enum { GOLDEN = 3, LOOKED_AT = 30 };           /* rows that are kept, of so many */
+enum { MOST_BYTES = 2048, MOST_NEW = 8 };       /* of one row; ids that a writer's answer has */
 
 /* --- bytes as text --- */
 
@@ -53,37 +54,58 @@ static pwy_status add_hex(struct pw_node *list, const void *data, size_t len)
     return pw_node_add(list, node);
 }
 
-/* --- inputs --- */
-
-static pwy_status keep_rows(pwy_source *valid, pwy_example *ex, struct pw_node *inputs)
+static struct pw_node *list_of(const struct pw_node *golden, const char *key)
 {
-    size_t total = 0;
-    for (int64_t i = 0; i < valid->n && inputs->n < GOLDEN && i < 10 * GOLDEN; i++) {
-        struct pw_buf bytes = {0};
-        pwy_status status = pw_source_read(valid, i, ex);
-        if (status == PWY_E_DATA) continue;
-        if (status == PWY_OK) status = pw_example_write(ex, &bytes);
-        if (status == PWY_OK && total + bytes.len <= MOST_BYTES) {
-            total += bytes.len;
-            status = add_hex(inputs, bytes.data, bytes.len);
-        }
-        pw_buf_free(&bytes);
-        PW_TRY(status);
-    }
-    return PWY_OK;
+    struct pw_node *list = pw_node_get(golden, key);
+    return list != NULL && list->kind == PW_LIST ? list : NULL;
 }
 
-pwy_status pw_golden_keep(struct pwy_task *t)
+/* --- inputs --- */
+
+static bool can_take(const pwy_model *m, struct pw_net *net, const pwy_example *ex)
 {
-    pwy_source *valid = t->source[PWY_VALID];
-    struct pw_node *map, *inputs;
-    pwy_example *ex;
-    if (valid == NULL || valid->n == 0) return PWY_OK;
-    PW_NEED(map = pw_node_new(PW_MAP));
-    ex = pw_example_make();
-    pwy_status status = ex == NULL ? PWY_E_NOMEM : pw_node_put_new(map, "inputs", PW_LIST, &inputs);
-    if (status == PWY_OK) status = keep_rows(valid, ex, inputs);
-    if (ex != NULL) pw_example_release(ex);
+    struct pw_item item;
+    struct pw_arena *arena = pw_arena_new();
+    bool can = arena != NULL && pw_item_encode(m, net, ex, false, NULL, arena, &item) == PWY_OK;
+    if (arena != NULL) pw_arena_free(arena);
+    return can;
+}
+
+/* Bytes of an example, cut where the task's senses take it so (what is left of a series may be all missing). */
+static pwy_status cut(const pwy_model *m, struct pw_net *net, struct pw_buf *bytes)
+{
+    struct pw_buf shorter = {0};
+    pwy_example *ex = pw_example_make();
+    PW_NEED(ex);
+    pwy_status status = pw_example_read(bytes->data, bytes->len, ex);
+    if (status == PWY_OK) status = pw_example_cut(ex, MOST_BYTES);
+    bool can = status == PWY_OK && can_take(m, net, ex);
+    if (can) status = pw_example_write(ex, &shorter);
+    pw_example_release(ex);
+    if (can && status == PWY_OK) {
+        struct pw_buf whole = *bytes;
+        *bytes = shorter;
+        shorter = whole;
+    }
+    pw_buf_free(&shorter);
+    return status;
+}
+
+static pwy_status keep(const pwy_model *m, struct pw_net *net, const pwy_example *ex, struct pw_node *inputs)
+{
+    struct pw_buf bytes = {0};
+    pwy_status status = pw_example_write(ex, &bytes);
+    if (status == PWY_OK && bytes.len > MOST_BYTES) status = cut(m, net, &bytes);
+    if (status == PWY_OK) status = add_hex(inputs, bytes.data, bytes.len);
+    pw_buf_free(&bytes);
+    return status;
+}
+
+static pwy_status make_golden(struct pwy_task *t)
+{
+    struct pw_node *map = pw_node_new(PW_MAP), *inputs;
+    PW_NEED(map);
+    pwy_status status = pw_node_put_new(map, "inputs", PW_LIST, &inputs);
     if (status != PWY_OK) {
         pw_node_free(map);
         return status;
@@ -91,6 +113,38 @@ pwy_status pw_golden_keep(struct pwy_task *t)
     pw_node_free(t->golden);
     t->golden = map;
     return PWY_OK;
+}
+
+pwy_status pw_golden_offer(const pwy_model *m, struct pw_net *net, const pwy_example *ex)
+{
+    struct pwy_task *t = net->task;
+    if (list_of(t->golden, "inputs") == NULL) PW_TRY(make_golden(t));
+    struct pw_node *inputs = list_of(t->golden, "inputs");
+    return inputs->n < GOLDEN ? keep(m, net, ex, inputs) : PWY_OK;
+}
+
+static pwy_status keep_rows(const pwy_model *m, struct pw_net *net, pwy_source *rows, pwy_example *ex)
+{
+    struct pw_node *inputs = list_of(net->task->golden, "inputs");
+    for (int64_t i = 0; i < rows->n && i < LOOKED_AT && inputs->n < GOLDEN; i++) {
+        pwy_status status = pw_source_read(rows, i, ex);
+        if (status == PWY_OK && can_take(m, net, ex)) status = keep(m, net, ex, inputs);
+        if (status != PWY_E_DATA) PW_TRY(status);
+    }
+    return PWY_OK;
+}
+
+pwy_status pw_golden_keep(const pwy_model *m, struct pw_net *net)
+{
+    pwy_source *const *source = net->task->source, *rows = source[PWY_VALID];
+    if (rows == NULL || rows->n == 0) rows = source[PWY_TRAIN];
+    if (rows == NULL) return PWY_OK;
+    pwy_example *ex = pw_example_make();
+    PW_NEED(ex);
+    pwy_status status = make_golden(net->task);
+    if (status == PWY_OK) status = keep_rows(m, net, rows, ex);
+    pw_example_release(ex);
+    return status;
 }
 
 /* --- answers --- */
@@ -128,12 +182,6 @@ static pwy_status answer(struct asking *a, const struct pw_node *input, struct p
     free(bytes);
     if (status == PWY_OK) status = pw_infer_run(a->f, a->net, &ex, 1, false);
     return status == PWY_OK ? raw_answer(a, out) : status;
-}
-
-static const struct pw_node *list_of(const struct pw_node *golden, const char *key)
-{
-    const struct pw_node *list = pw_node_get(golden, key);
-    return list != NULL && list->kind == PW_LIST ? list : NULL;
 }
 
 typedef pwy_status (*use_fn)(void *arg, int i, const struct pw_buf *answer);

@@ -160,8 +160,10 @@ pwy_status pw_model_lock(pwy_model *m);                              /* the clos
 /* PWY_E_FORMAT where a sealed task's closure is not what was sealed. */
 pwy_status pw_task_check(const pwy_model *m, struct pw_net *net);
 
-/* golden.c: a task keeps a few validation rows; sealed, the bytes of its answers to them; and answers them again. */
-pwy_status pw_golden_keep(struct pwy_task *t);
+/* golden.c: a task keeps a few validation rows (training rows where it has none), or what it was taught one by one;
+   sealed, the bytes of its answers to them; and answers them again. */
+pwy_status pw_golden_keep(const pwy_model *m, struct pw_net *net);
+pwy_status pw_golden_offer(const pwy_model *m, struct pw_net *net, const pwy_example *ex);  /* while there is room */
 pwy_status pw_golden_answer(const pwy_model *m, struct pw_net *net);
 pwy_status pw_golden_replay(const pwy_model *m, struct pw_net *net);     /* PWY_E_FORMAT: one differs */
 

@@ -165,7 +165,7 @@ pwy_status pw_trainer_choose(struct pwy_trainer *t)
         if (!t->run[i].drawn) continue;
         if (h.net->wide && !h.net->writes) status = choose(&h, f);
         if (status == PWY_OK) status = pw_use_measure(f, h.net);
-        if (status == PWY_OK) status = pw_golden_keep(h.net->task);
+        if (status == PWY_OK) status = pw_golden_keep(t->model, h.net);
         if (h.arena != NULL) pw_arena_free(h.arena);
         if (t->progress != NULL && status == PWY_OK) pw_trainer_report(t, "choose", false);
     }

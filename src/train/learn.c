@@ -71,6 +71,7 @@ pwy_status pw_trainer_learn(struct pwy_trainer *t, const char *name, const pwy_e
     PW_TRY(pw_trainer_open_doing(t));
     pw_arena_reset(t->x.arena);
     pwy_status status = pw_item_encode(t->model, net, ex, true, NULL, t->x.arena, &item);
+    if (status == PWY_OK) status = pw_golden_offer(t->model, net, ex);
     if (status == PWY_OK) status = learn_item(t, &item);
     if (status != PWY_OK) return pw_fail_task(net->task->name);
     t->learned++;
