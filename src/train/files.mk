@@ -5,7 +5,7 @@ tests_test_bf16_SOURCES = tests/test_bf16.c tests/train_rig.h tests/model_rig.h
 tests_test_train_SOURCES = tests/test_train.c tests/train_rig.h tests/model_rig.h
 tests_test_runs_SOURCES = tests/test_runs.c tests/train_rig.h tests/model_rig.h
 # Adding tasks to a model.
-pathways_sources += src/train/use.h src/train/use.c src/train/add.h src/train/add.c src/train/probe.h src/train/probe.c \
+pathways_sources += src/train/use.h src/train/use.c src/train/add.h src/train/add.c src/train/adding.h src/train/reuse.c src/train/growth.c src/train/probe.h src/train/probe.c \
 	src/train/near.h src/train/near.c src/train/operations.h src/train/operations.c src/train/numbers.h \
 	src/train/numbers.c
 check_PROGRAMS += tests/test_seal tests/test_golden tests/test_near tests/test_operations tests/test_reuse
