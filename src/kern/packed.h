@@ -4,7 +4,8 @@
 enum {
     PARTS = PW_PANEL / VW,              /* vectors across a panel */
     TALL = VW == 8 ? 3 : 8,             /* rows of a tile: their sums, a row of the panel and x fill the registers */
-    SLICE = 64                          /* of k, that are widened at a time, and that many rows pass over in turn */
+    SLICE = 64,                         /* of k, that are widened at a time, and that many rows pass over in turn */
+    FAR = 2048                          /* bytes; the processor's own prefetching stops at the end of a page */
 };
 
 static const int packed_size[] = { [PW_AS_REAL] = sizeof(float), [PW_AS_BF16] = 2, [PW_AS_I8] = 1 };
@@ -19,7 +20,8 @@ INLINE vec w_get(enum pw_form store, const char *w, vec scale)
     return v_load((const float *)(const void *)w);
 }
 
-/* What comes behind: a tile asks for one line of it in every row of the panel, so that memory works while we do. */
+/* What comes behind: a tile asks for one line of it in every row of the panel, so that memory works while we do. NULL:
+   few rows, which wait for the panel itself, and ask for it FAR ahead. */
 struct ahead { const char *at; int lines; };
 
 /* mr rows of y by the first `cols` columns of a panel. */
@@ -39,6 +41,9 @@ INLINE void packed_tile(enum pw_form store, int mr, int cols, int k, const float
         vec a[TALL];
         if (p < ahead.lines)
             _mm_prefetch(ahead.at + 64 * p, _MM_HINT_T0);
+        if (ahead.at == NULL)
+            for (int line = 0; line < PW_PANEL * packed_size[store]; line += 64)
+                _mm_prefetch(w + FAR + line, _MM_HINT_T0);
 #pragma GCC unroll 8
         for (int i = 0; i < mr; i++)
             a[i] = v_set(x[i * ldx + p]);
@@ -95,7 +100,8 @@ static void slice_by_rows(enum pw_form store, int rows, int cols, int k, const f
         struct ahead ahead = { next.at, next.lines < share ? next.lines : share };
         mr = height(rows - i);
         heights[store][mr](cols, k, x + i * ldx, ldx, w, scale, y + i * ldy, ldy, add, ahead);
-        next.at += 64 * ahead.lines;
+        if (ahead.lines > 0)
+            next.at += 64 * ahead.lines;
         next.lines -= ahead.lines;
     }
 }
@@ -121,7 +127,9 @@ static void panel(int rows, int cols, int k, const float *x, ptrdiff_t ldx, stru
     for (int p = 0; p < k; p += most) {
         int depth = k - p < most ? k - p : most;
         const char *at = (const char *)w.at + (ptrdiff_t)p * step;
-        struct ahead next = { at + (ptrdiff_t)depth * step, rows > TALL ? SLICE * step / 64 : 0 };
+        struct ahead next = { NULL, 0 };
+        if (rows > TALL)
+            next = (struct ahead){ at + (ptrdiff_t)depth * step, SLICE * step / 64 };
         bool widens = w.store != PW_AS_REAL && rows > 3 * TALL;
         if (widens)
             widen_panel(w.store, depth, at, w.scale, wide);
