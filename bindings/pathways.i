@@ -80,6 +80,7 @@ typedef struct NAME { } NAME;
 %long_call(pwy_model_save_added)
 %long_call(pwy_model_forget)
 %long_call(pwy_model_prune)
+%long_call(pwy_model_grow)
 %long_call(pwy_model_rename)
 %long_call(pwy_model_merge)
 %long_call(pwy_model_check)

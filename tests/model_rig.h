@@ -312,4 +312,50 @@ static inline void rig_same_answers(pwy_model *m, const char *options, int tasks
     ck_assert_msg(strcmp(got, want) == 0, "the answers differ with %s", options != NULL ? options : "no options");
     free(got);
 }
+
+static inline pwy_result *rig_ask_row(pwy_session *s, int task, int row)
+{
+    pwy_example *ex;
+    pwy_result *r;
+    OK(pwy_example_new(&ex));
+    rig_parts(task, 100 + row, ex);
+    OK(pwy_session_predict(s, rig_task[task].name, ex, &r));
+    pwy_example_free(ex);
+    return r;
+}
+
+static inline double rig_score_of(const pwy_result *r, const char *label)
+{
+    for (int64_t l = 0; l < pwy_result_count(r); l++)
+        if (strcmp(pwy_result_label(r, l), label) == 0) return pwy_result_score(r, l);
+    ck_abort_msg("no label '%s'", label);
+}
+
+/* The greatest difference between two answers; texts must be the same. */
+static inline double rig_apart(const pwy_result *a, const pwy_result *b)
+{
+    const char *text = pwy_result_text(a);
+    double x = pwy_result_number(a), y = pwy_result_number(b), most = isnan(x) ? 0 : fabs(x - y) / fmax(1, fabs(x));
+    if (text != NULL) ck_assert_str_eq(text, pwy_result_text(b));
+    for (int64_t l = 0; l < pwy_result_count(a); l++)
+        most = fmax(most, fabs(pwy_result_score(a, l) - rig_score_of(b, pwy_result_label(a, l))));
+    return most;
+}
+
+/* Over eight rows of each of some tasks, on one thread and on two. */
+static inline double rig_difference(pwy_model *a, pwy_model *b, int tasks)
+{
+    pwy_session *one = rig_session(a, NULL), *two = rig_session(b, "threads: 2");
+    double most = 0;
+    for (int i = 0; i < R_TASKS * 8; i++) {
+        if (!(tasks >> i / 8 & 1)) continue;
+        pwy_result *x = rig_ask_row(one, i / 8, i % 8), *y = rig_ask_row(two, i / 8, i % 8);
+        most = fmax(most, rig_apart(x, y));
+        pwy_result_free(x);
+        pwy_result_free(y);
+    }
+    pwy_session_free(one);
+    pwy_session_free(two);
+    return most;
+}
 #endif

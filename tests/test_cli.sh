@@ -156,7 +156,7 @@ RECIPE
 
 test_help() {
     run 0 "help" --help
-    commands="train eval predict seal add extract forget rename prune merge continual inspect verify pack quantize upcycle bench"
+    commands="train eval predict seal add extract forget rename prune grow merge continual inspect verify pack quantize upcycle bench"
     for command in $commands; do prints "help" "  $command "; done
     for command in $commands; do
         run 0 "$command --help" $command --help
@@ -321,6 +321,19 @@ RECIPE
     answers less.pathways size > is
     check "forget: the others answer the same" cmp was is
     run 0 "prune" prune less.pathways
+    answers less.pathways size > is
+    check "prune: the same answers" cmp was is
+    cp less.pathways twice.pathways
+    run 0 "prune again" prune twice.pathways
+    check "prune again: nothing changes" cmp less.pathways twice.pathways
+    run 0 "grow" grow less.pathways --experts 6 --noise 0.01
+    says "grow" "less.pathways: [0-9]* parameters, of [0-9]*"
+    answers less.pathways size > is
+    check "grow: what is sealed answers the same" cmp was is
+    run 0 "verify of what grew" verify less.pathways
+    check "grow: a larger file" [ "$(wc -c < less.pathways)" -gt "$(wc -c < twice.pathways)" ]
+    run 0 "prune of what grew" prune less.pathways
+    check "prune: what no task reads goes" cmp less.pathways twice.pathways
     run 0 "extract what was added" extract grown.pathways --task goods -o goods.pathways
     run 0 "merge" merge sealed.pathways goods.pathways -o merged.pathways
     answers merged.pathways size > is
@@ -344,7 +357,37 @@ RECIPE
     says "seal what was not trained" "has not been trained"
     check "seal that fails: the model is as it was" cmp half.pathways still
     run 0 "seal what was trained" seal half.pathways --task size
-    rm -f still before strange.pathways half.pathways
+    rm -f still before strange.pathways half.pathways twice.pathways
+}
+
+test_grow() {
+    run 0 "grow -o" grow one.pathways --experts 3 -o wide.pathways
+    answers one.pathways size | sed 's/"[a-z]*_params[^,]*,//g; s/[0-9.]*[0-9]/N/g' > was
+    answers wide.pathways size | sed 's/"[a-z]*_params[^,]*,//g; s/[0-9.]*[0-9]/N/g' > is
+    check "grow: the same answer of an open task" cmp was is
+    run 0 "inspect of what grew" inspect wide.pathways --json
+    prints "inspect of what grew" '"experts":5'
+    run 0 "train --from what grew" train recipe.yaml -o on.pathways --from wide.pathways --steps 60 --quiet
+    run 0 "verify of what was trained on" verify on.pathways
+    run 0 "seal of what was trained on" seal on.pathways
+    cp one.pathways still
+    run 2 "grow without experts" grow one.pathways
+    says "grow without experts" "experts"
+    run 2 "grow by none" grow one.pathways --experts 0
+    says "grow by none" "at least 1 would be right"
+    run 1 "grow by too many" grow one.pathways --experts 65535
+    says "grow by too many" "at most 65534"
+    run 2 "grow of a word that is not there" grow one.pathways --experts 2 --copy usde
+    says "grow of a word that is not there" "used or random"
+    run 1 "grow of nothing" grow none.pathways --experts 2
+    run 0 "quantize before grow" quantize one.pathways -o packed.pathways
+    run 1 "grow of a packed model" grow packed.pathways --experts 2
+    says "grow of a packed model" "packed"
+    run 0 "train of a dense model to grow" train dense.yaml -o dense.pathways --steps 2 --quiet
+    run 1 "grow of a dense model" grow dense.pathways --experts 2
+    says "grow of a dense model" "upcycle"
+    check "grow that fails: the model is as it was" cmp one.pathways still
+    rm -f still wide.pathways on.pathways packed.pathways dense.pathways
 }
 
 test_upcycle() {
@@ -610,6 +653,7 @@ test_predict_any
 test_predict_badly
 test_quantize
 test_upcycle
+test_grow
 test_inspect
 test_verify
 test_bench

@@ -402,7 +402,7 @@ START_TEST(extracted_is_the_same)
 }
 END_TEST
 
-START_TEST(forgotten_pruned_renamed)
+START_TEST(forgotten_and_renamed)
 {
     pwy_model *m = added(sealed, 1 << R_SERIES, "{steps: 4, batch: 8, add: {parameters: 100000, clones: 2}}"), *out,
               *again;
@@ -412,11 +412,6 @@ START_TEST(forgotten_pruned_renamed)
     FAILS(pwy_model_digest(again, "wave", &(char *){NULL}), PWY_E_NOT_FOUND);
     ck_assert(pwy_model_parameters(again) <= pwy_model_parameters(sealed));
     pwy_model_free(again);
-    pwy_model_free(out);
-    OK(pwy_model_prune(m, &out));
-    rig_same_answers(out, NULL, OLD, 16, old_answers);
-    OK(pwy_model_check(out, NULL));
-    ck_assert(pwy_model_parameters(out) <= pwy_model_parameters(m));
     pwy_model_free(out);
     OK(pwy_model_rename(m, "wave", "ripple", &out));
     again = rig_reopened(out);
@@ -428,6 +423,61 @@ START_TEST(forgotten_pruned_renamed)
     FAILS(pwy_model_rename(m, "wav", "x", &again), PWY_E_NOT_FOUND);
     pwy_model_free(out);
     pwy_model_free(m);
+}
+END_TEST
+
+static int experts_of(const pwy_model *m)
+{
+    return pw_trunk_experts(m->trunk, 0) + pw_trunk_experts(m->trunk, 1);
+}
+
+static int64_t bytes_of(const pwy_model *m)
+{
+    struct bytes b = rig_bytes(m);
+    free(b.data);
+    return b.len;
+}
+
+/* A sealed task reads topk experts of four: pruning takes the others out, and does nothing a second time. */
+START_TEST(what_no_sealed_task_reads_is_pruned)
+{
+    pwy_model *open = rig_trained(rig_model(NULL, 1 << R_TEXT, NULL), "steps: 12, batch: 8"), *out, *twice;
+    pwy_model *m = seal(open, NULL, "tolerance: 1"), *again = rig_reopened(m);
+    char *was = rig_ask(m, NULL, 1 << R_TEXT, 16, 1);
+    ck_assert_int_eq(experts_of(m), 8);
+    OK(pwy_model_prune(again, &out));
+    ck_assert_int_eq(experts_of(out), 4);
+    ck_assert_int_eq(out->shape.experts, 2);
+    ck_assert_int_eq(pwy_model_parameters(m) - pwy_model_parameters(out), 4 * m->expert_size + 2 * 2 * m->shape.d);
+    ck_assert_int_ge(bytes_of(m) - bytes_of(out), 4 * 4 * m->expert_size);
+    pwy_model_free(again);
+    again = rig_reopened(out);
+    rig_same_answers(out, NULL, 1 << R_TEXT, 1, was);
+    rig_same_answers(again, "threads: 2", 1 << R_TEXT, 16, was);
+    same_digest(m, "words", again, "words");
+    OK(pwy_model_check(again, NULL));
+    OK(pwy_model_prune(again, &twice));
+    same(rig_bytes(out), rig_bytes(twice));
+    free(was);
+    pwy_model_free(twice);
+    pwy_model_free(again);
+    pwy_model_free(out);
+    pwy_model_free(m);
+    pwy_model_free(open);
+}
+END_TEST
+
+/* An open task may meet any expert of the trunk's routers, so beside one they all stay. */
+START_TEST(what_an_open_task_may_meet_stays)
+{
+    pwy_model *one = seal(before, "words", "tolerance: 1"), *out;
+    char *was = rig_ask(one, NULL, OLD, 16, 1);
+    OK(pwy_model_prune(one, &out));
+    same(rig_bytes(one), rig_bytes(out));
+    rig_same_answers(out, NULL, OLD, 16, was);
+    free(was);
+    pwy_model_free(out);
+    pwy_model_free(one);
 }
 END_TEST
 
@@ -621,7 +671,9 @@ static Suite *suite(void)
     tcase_add_test(t, what_can_be_reused);
     tcase_add_test(t, bad_calls);
     tcase_add_test(t, extracted_is_the_same);
-    tcase_add_test(t, forgotten_pruned_renamed);
+    tcase_add_test(t, forgotten_and_renamed);
+    tcase_add_test(t, what_no_sealed_task_reads_is_pruned);
+    tcase_add_test(t, what_an_open_task_may_meet_stays);
     tcase_add_test(t, merged_is_the_same);
     tcase_add_test(t, golden_answers_are_compared);
     tcase_add_test(t, examples_as_bytes);

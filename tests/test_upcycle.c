@@ -34,51 +34,6 @@ static pwy_model *upcycled(const pwy_model *from, const char *how)
     return out;
 }
 
-static pwy_result *ask(pwy_session *s, int task, int row)
-{
-    pwy_example *ex;
-    pwy_result *r;
-    OK(pwy_example_new(&ex));
-    rig_parts(task, 100 + row, ex);
-    OK(pwy_session_predict(s, rig_task[task].name, ex, &r));
-    pwy_example_free(ex);
-    return r;
-}
-
-static double score_of(const pwy_result *r, const char *label)
-{
-    for (int64_t l = 0; l < pwy_result_count(r); l++)
-        if (strcmp(pwy_result_label(r, l), label) == 0) return pwy_result_score(r, l);
-    ck_abort_msg("no label '%s'", label);
-}
-
-/* The greatest difference between two answers; texts must be the same. */
-static double apart(const pwy_result *a, const pwy_result *b)
-{
-    const char *text = pwy_result_text(a);
-    double x = pwy_result_number(a), y = pwy_result_number(b), most = isnan(x) ? 0 : fabs(x - y) / fmax(1, fabs(x));
-    if (text != NULL) ck_assert_str_eq(text, pwy_result_text(b));
-    for (int64_t l = 0; l < pwy_result_count(a); l++)
-        most = fmax(most, fabs(pwy_result_score(a, l) - score_of(b, pwy_result_label(a, l))));
-    return most;
-}
-
-static double difference(pwy_model *a, pwy_model *b, int tasks)
-{
-    pwy_session *one = rig_session(a, NULL), *two = rig_session(b, "threads: 2");
-    double most = 0;
-    for (int i = 0; i < R_TASKS * 8; i++) {
-        if (!(tasks >> i / 8 & 1)) continue;
-        pwy_result *x = ask(one, i / 8, i % 8), *y = ask(two, i / 8, i % 8);
-        most = fmax(most, apart(x, y));
-        pwy_result_free(x);
-        pwy_result_free(y);
-    }
-    pwy_session_free(one);
-    pwy_session_free(two);
-    return most;
-}
-
 static const char *const kept[] = {
     "experts: 8", "experts: 5, topk: 3, gate: sigmoid", "experts: 2, topk: 2", "experts: 1, topk: 1",
     "experts: 6, topk: 1, router: hash", "experts: 6, topk: 3, router: task", "experts: 4, balance_by: bias"};
@@ -88,7 +43,7 @@ START_TEST(answers_stay)
 {
     pwy_model *sparse = upcycled(dense, kept[_i]), *again = rig_reopened(sparse);
     ck_assert(pwy_model_parameters(sparse) >= pwy_model_parameters(dense));
-    ck_assert_double_le(difference(dense, sparse, R_ALL), 1e-5);
+    ck_assert_double_le(rig_difference(dense, sparse, R_ALL), 1e-5);
     char *want = rig_ask(sparse, NULL, R_ALL, 16, 1);
     rig_same_answers(again, "threads: 2", R_ALL, 16, want);
     free(want);
@@ -126,7 +81,7 @@ static double spread_of(const pwy_model *m, int layer)
 START_TEST(noise_tells_them_apart)
 {
     pwy_model *plain = upcycled(dense, "experts: 4"), *noisy = upcycled(dense, "experts: 4, noise: 0.01");
-    double far = difference(dense, noisy, SOME);
+    double far = rig_difference(dense, noisy, SOME);
     ck_assert(spread_of(plain, 0) == 0);
     ck_assert(spread_of(noisy, 0) > 0 && spread_of(noisy, 1) > 0);
     ck_assert_msg(far < .2, "noise of .01 moves scores by %g", far);
@@ -207,7 +162,7 @@ START_TEST(gates_that_do_not_sum_to_one)
     SAYS("sum to 1");
     snprintf(how, sizeof how, "%s, approximate: true", changed[_i]);
     m = upcycled(dense, how);
-    double far = difference(dense, m, 1 << R_TEXT | 1 << R_IMAGE);
+    double far = rig_difference(dense, m, 1 << R_TEXT | 1 << R_IMAGE);
     ck_assert_msg(far > 1e-6 && far < .3, "%s: scores differ by %g", how, far);
     pwy_model_free(m);
 }

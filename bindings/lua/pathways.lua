@@ -434,6 +434,9 @@ function Model:extract(...) return derived(self, core.model_extract(self.handle,
 function Model:forget(task) return derived(self, core.model_forget(self.handle, task)) end
 --- Without experts and senses that no task reads.
 function Model:prune() return derived(self, core.model_prune(self.handle)) end
+--- With more experts in every layer, copies of those that are there, for the tasks that are not sealed: nothing is
+--- answered otherwise until they train. {experts = 4, copy = "used", noise = 0, ...}.
+function Model:grow(how) return derived(self, core.model_grow(self.handle, options(how))) end
 --- A sparse model with the answers of this dense one: {experts = 8, topk = 2, ...}.
 function Model:upcycle(how) return derived(self, core.model_upcycle(self.handle, options(how))) end
 --- A task under another name; its answers and its digest stay.

@@ -52,8 +52,26 @@ PWY_API pwy_status pwy_model_save_added(const pwy_model *model, const char *path
 PWY_API pwy_status pwy_model_extract(const pwy_model *model, const char *const *names, int64_t n, pwy_model **out);
 /** Without a task, and without all that only it read. PWY_E_STATE: it is the only one. @since 0.1 */
 PWY_API pwy_status pwy_model_forget(const pwy_model *model, const char *task, pwy_model **out);
-/** Without experts and senses that no task reads. @since 0.1 */
+/** Without experts and senses that no task reads: a sealed task reads its candidates, an open one with a list of
+ *  candidates those, and one without a list may meet all experts that the trunk's routers know, so for it they stay. At
+ *  least topk a layer stay. The same answers to the bit, the same digests; pruned again nothing changes. PWY_E_STATE:
+ *  the model is packed. @since 0.1 */
 PWY_API pwy_status pwy_model_prune(const pwy_model *model, pwy_model **out);
+/** With `experts` more in every layer (needed, at least 1; a layer has 65536 at most), for the tasks that go by the
+ *  trunk's own routers: room for what they learn next, also where what they share is sealed. A new expert is a copy
+ *  of an old one, with its router column, and sleeps: its logit is too low by 32 to be chosen, so answers change by
+ *  no more than rounding. Trained on (pwy_trainer_new; of a model from a file pwy_model_with_sources first), new
+ *  experts fade in over the first tenth of the run and then learn as any. Sealed tasks, and others with candidates of
+ *  their own, have the same answers to the bit, the same digests, and never meet new experts; learning by doing
+ *  (pwy_trainer_learn) wakes none. Copies share the memory of `model` until they train, so it is held; in a file each
+ *  has its own. Options: `experts`; `copy` used (each layer's most used experts, the first of them first, and again
+ *  where more are needed than there are) or random; `seed` 1, of the random order and the noise; `noise` 0: each
+ *  number of a copy moves by this times the root mean square of its matrix; `approximate` false: true grows also
+ *  where answers of open tasks change, by routers that choose by how many experts there are (expert_choice, hash,
+ *  caller). *out is the caller's. PWY_E_ARGUMENT: experts below 1, such a router without approximate; PWY_E_LIMIT:
+ *  more than a layer can have; PWY_E_STATE: the model is dense (pwy_model_upcycle makes the first experts), is
+ *  packed, or has a sealed task that goes by the trunk's routers. Any thread, while others use the model. @since 0.1 */
+PWY_API pwy_status pwy_model_grow(const pwy_model *model, const pwy_options *options, pwy_model **out);
 /** A task under another name; its answers and its digest stay. PWY_E_EXISTS: the name is taken. @since 0.1 */
 PWY_API pwy_status pwy_model_rename(const pwy_model *model, const char *task, const char *name, pwy_model **out);
 /** The tasks of both models, those of `other`, all sealed, behind those of `model`. Both must have grown from one

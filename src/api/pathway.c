@@ -22,6 +22,17 @@ pwy_status pwy_model_seal(const pwy_model *model, const char *task, const pwy_op
     return status;
 }
 
+pwy_status pwy_model_grow(const pwy_model *model, const pwy_options *options, pwy_model **out)
+{
+    fenv_t host;
+    PW_GIVEN(model);
+    PW_GIVEN(out);
+    pw_fp_enter(&host);
+    pwy_status status = pw_model_grow(model, options == NULL ? NULL : options->map, out);
+    pw_fp_leave(&host);
+    return status;
+}
+
 pwy_status pwy_trainer_add(pwy_model *model, pwy_registry *tasks, const pwy_options *options, pwy_trainer **out)
 {
     fenv_t host;

@@ -63,6 +63,7 @@ int cli_extract(int argc, char **argv);
 int cli_forget(int argc, char **argv);
 int cli_rename(int argc, char **argv);
 int cli_prune(int argc, char **argv);
+int cli_grow(int argc, char **argv);
 int cli_merge(int argc, char **argv);
 int cli_inspect(int argc, char **argv);
 int cli_quantize(int argc, char **argv);

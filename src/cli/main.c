@@ -20,6 +20,8 @@ const struct cli_command cli_commands[] = {
     {"forget", "MODEL --task NAME... [-o OUT]", "take tasks out, with what only they read", cli_forget},
     {"rename", "MODEL TASK NAME [-o OUT]", "give a task another name", cli_rename},
     {"prune", "MODEL [-o OUT]", "take out what no task reads", cli_prune},
+    {"grow", "MODEL --experts N [--copy used|random] [--noise X] [--seed N] [--approximate] [-o OUT]",
+     "give every layer more experts to train", cli_grow},
     {"merge", "MODEL OTHER [-o OUT]", "put the tasks of two models into one", cli_merge},
     {"continual", "FILE [--json]", "show what eval --matrix kept of tasks learned one by one", cli_continual},
     {"inspect", "MODEL [--json] [--task NAME] [--sense NAME] [--state NAME] [--kind NAME] [--label NAME]",

@@ -149,7 +149,8 @@ int cli_rename(int argc, char **argv)
 int cli_prune(int argc, char **argv)
 {
     return plain("prune", argc, argv, 1, "one model is needed",
-                 "Takes out experts and senses that no task of MODEL reads.\n\n"
+                 "Takes out experts and senses that no task of MODEL reads. A task without candidates of its own may\n"
+                 "meet any expert of the trunk's routers: for it they stay.\n\n"
                  "  -o OUT           write OUT; without it MODEL is replaced, as a whole\n\n", prune);
 }
 

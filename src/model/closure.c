@@ -32,7 +32,7 @@ bool pw_way_replaces(const struct pw_net *net, const char *name)
     const struct pw_pathway *way = net->way;
     const char *last = strrchr(name, '.') + 1;
     if (way == NULL) return false;
-    if (strcmp(last, "router") == 0) return way->layer[0].router != NULL;
+    if (strcmp(last, "router") == 0 || strcmp(last, "fade") == 0) return way->layer[0].router != NULL;
     if (strcmp(last, "bias") == 0) return way->layer[0].bias != NULL;
     if (strcmp(last, "norm1") == 0 || strcmp(last, "norm2") == 0) return way->layer[0].norm1 != NULL;
     return strcmp(last, "norm") == 0 && way->norm != NULL;

@@ -1,8 +1,8 @@
-pathways_sources += src/model/model.h src/model/budget.h src/model/model.c src/model/net.c src/model/way.c src/model/overlay.c src/model/closure.c src/model/seal.c src/model/golden.c src/model/restrict.c src/model/rename.c src/model/upcycle.c src/model/merge.c src/model/build.c src/model/budget.c src/model/batch.c src/model/pass.c \
+pathways_sources += src/model/model.h src/model/budget.h src/model/model.c src/model/net.c src/model/way.c src/model/overlay.c src/model/closure.c src/model/seal.c src/model/golden.c src/model/restrict.c src/model/rename.c src/model/upcycle.c src/model/grow.c src/model/merge.c src/model/build.c src/model/budget.c src/model/batch.c src/model/pass.c \
 	src/model/head.c src/model/writer.c src/model/generate.c src/model/describe.c src/model/infer.h src/model/infer.c src/model/evaluate.c src/model/result.h src/model/result.c
 pathways_sources += src/model/which.h src/model/which.c src/model/which_fit.c
 # The whole network's gradient, in double, goes from examples to losses: it takes all that a model is made of.
-pathways_double_sources += src/model/model.c src/model/net.c src/model/way.c src/model/overlay.c src/model/closure.c src/model/seal.c src/model/golden.c src/model/restrict.c src/model/rename.c src/model/upcycle.c src/model/merge.c src/model/build.c src/model/budget.c src/model/batch.c src/model/pass.c src/model/head.c \
+pathways_double_sources += src/model/model.c src/model/net.c src/model/way.c src/model/overlay.c src/model/closure.c src/model/seal.c src/model/golden.c src/model/restrict.c src/model/rename.c src/model/upcycle.c src/model/grow.c src/model/merge.c src/model/build.c src/model/budget.c src/model/batch.c src/model/pass.c src/model/head.c \
 	src/model/writer.c src/model/generate.c src/model/describe.c src/model/infer.c src/model/evaluate.c src/model/result.c \
 	src/file/model_file.c src/file/packed_file.c src/file/registry_file.c src/file/scan.c src/file/header.c src/file/names.c src/file/safetensors.c \
 	src/file/safetensors_write.c \
@@ -15,7 +15,8 @@ pathways_double_sources += src/model/model.c src/model/net.c src/model/way.c src
 	src/data/slice.c src/data/decode.c src/data/pnm.c src/data/wav.c src/data/table.c \
 	src/api/context.c src/api/example.c src/api/options.c src/api/registry.c src/api/source.c src/api/model.c
 check_PROGRAMS += tests/test_model tests/test_model_double
-check_PROGRAMS += tests/test_upcycle
+check_PROGRAMS += tests/test_upcycle tests/test_grow
+tests_test_grow_SOURCES = tests/test_grow.c tests/train_rig.h tests/model_rig.h
 tests_test_upcycle_SOURCES = tests/test_upcycle.c tests/train_rig.h tests/model_rig.h
 tests_test_model_SOURCES = tests/test_model.c tests/model_rig.h
 check_PROGRAMS += tests/test_which

@@ -23,11 +23,12 @@ static pwy_status other_ancestry(const char *what)
                    "model can be merged", what);
 }
 
-/* Sealed tasks have routers of their own: how much of the trunk's is left does not matter. */
+/* Sealed tasks have routers of their own: what is left of the trunk's, or grew, does not matter. */
 static bool is_router(const char *name)
 {
     const char *last = strrchr(name, '.');
-    return strncmp(name, "trunk.", 6) == 0 && strcmp(last, ".router") == 0;
+    if (strncmp(name, "trunk.", 6) != 0) return false;
+    return strcmp(last, ".router") == 0 || strcmp(last, ".bias") == 0 || strcmp(last, ".fade") == 0;
 }
 
 static pwy_status same_shape(const struct pw_shape *a, const struct pw_shape *b)
@@ -152,9 +153,11 @@ static pwy_status merge_params(struct merging *g)
     pwy_model *own = g->own;
     PW_NEED(own->params = pw_params_new((uint64_t)g->a->shape.seed));
     for (int i = 0; i < g->a->params->n; i++) PW_TRY(pw_params_borrow(own->params, g->a->params->list[i]));
-    for (int i = 0; i < g->b->params->n; i++)
-        if (pw_params_find(own->params, g->b->params->list[i]->name) == NULL)
-            PW_TRY(pw_params_borrow(own->params, g->b->params->list[i]));
+    for (int i = 0; i < g->b->params->n; i++) {
+        const struct pw_param *p = g->b->params->list[i];
+        if (!is_router(p->name) && pw_params_find(own->params, p->name) == NULL)
+            PW_TRY(pw_params_borrow(own->params, p));
+    }
     own->params->closed = true;
     return PWY_OK;
 }

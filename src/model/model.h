@@ -139,6 +139,14 @@ pwy_status pw_model_rename(const pwy_model *m, const char *name, const char *to,
    tensor's root mean square; approximate: also where gates do not sum to 1, so that answers change. */
 struct pw_upcycle { struct pw_shape shape; double noise; int64_t seed; bool approximate; };
 pwy_status pw_model_upcycle(const pwy_model *dense, const struct pw_node *options, pwy_model **out);
+/* Told apart: each number of the n experts from `first` on moves by N(0, (noise rms)^2), rms being that of the expert's
+   numbers. */
+pwy_status pw_experts_stir(struct pw_param *p, int64_t first, int64_t n, double noise, struct pw_rng *rng);
+/* grow.c: `experts` more a layer, copies of those that are there, asleep until training wakes them. approximate: also
+   by routers whose choice among the others goes by how many there are. */
+enum pw_grow_copy { PW_GROW_USED, PW_GROW_RANDOM };
+struct pw_grow { int64_t experts, copy, seed; double noise; bool approximate; };
+pwy_status pw_model_grow(const pwy_model *m, const struct pw_node *options, pwy_model **out);
 /* merge.c: b's tasks, all sealed, behind a's. What both have must be the same: PWY_E_ARGUMENT names what is not. */
 pwy_status pw_model_merge(const pwy_model *a, const pwy_model *b, pwy_model **out);
 
@@ -146,7 +154,8 @@ pwy_status pw_model_merge(const pwy_model *a, const pwy_model *b, pwy_model **ou
    was not trained is PWY_E_STATE; one that is sealed stays as it is. */
 struct pw_seal { double tolerance; };
 pwy_status pw_model_seal(const pwy_model *m, const char *task, const struct pw_seal *how, pwy_model **out);
-/* What a net chooses from in a layer: n ids, ascending, borrowed; NULL: all that the trunk's router knows. */
+/* What a net chooses from in a layer: n ids, ascending, borrowed; NULL: the n first, all that the trunk's router knows
+   but for what grew and has not woken yet. */
 const int32_t *pw_net_candidates(const pwy_model *m, const struct pw_net *net, int layer, int *n);
 /* Whether its candidates may become fewer: it is not sealed, and has no way yet, or one that lists them. */
 bool pw_net_can_thin(const pwy_model *m, const struct pw_net *net);

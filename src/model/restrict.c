@@ -125,11 +125,24 @@ static bool is_router(const struct keeping *k, const char *name)
 {
     const char *last = strrchr(name, '.');
     if (!of_trunk(name) || k->routed >= k->m->shape.experts) return false;
-    return strcmp(last, ".router") == 0 || strcmp(last, ".bias") == 0;
+    return strcmp(last, ".router") == 0 || strcmp(last, ".bias") == 0 || strcmp(last, ".fade") == 0;
+}
+
+/* Nothing that the router still knows fades in. */
+static bool faded(const struct keeping *k, const struct pw_param *p)
+{
+    if (!of_trunk(p->name) || strcmp(strrchr(p->name, '.'), ".fade") != 0) return false;
+    for (int e = 0, n = 0; e < k->m->shape.experts && n < k->routed; e++) {
+        if (!k->expert[layer_of(p->name)][e]) continue;
+        if (p->w[e] != 0) return false;
+        n++;
+    }
+    return true;
 }
 
 static pwy_status take_param(const struct keeping *k, struct pw_params *set, const struct pw_param *p)
 {
+    if (faded(k, p)) return PWY_OK;
     if (is_router(k, p->name)) return cut_router(k, set, p);
     if (p->slice != NULL) return pw_params_borrow_some(set, p, k->expert[layer_of(p->name)]);
     return pw_params_borrow(set, p);

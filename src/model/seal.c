@@ -75,7 +75,7 @@ static pwy_status few_make(const pwy_model *m, const struct pw_net *net, const i
 const int32_t *pw_net_candidates(const pwy_model *m, const struct pw_net *net, int layer, int *n)
 {
     const struct pw_way_layer *own = net->way == NULL ? NULL : &net->way->layer[layer];
-    *n = own != NULL && own->expert != NULL ? own->n : (int)m->shape.experts;
+    *n = own != NULL && own->expert != NULL ? own->n : pw_trunk_awake(m->trunk, layer);
     return own != NULL && own->expert != NULL ? own->expert : NULL;
 }
 

@@ -67,19 +67,28 @@ static pwy_status check(const pwy_model *dense, struct pw_upcycle *how)
 
 /* --- the parameters --- */
 
-/* Told apart from the start: each number by `noise` times what the tensor's are in the mean of squares. */
-static pwy_status add_noise(struct pw_param *p, const struct pw_upcycle *how)
+static double root_mean_square(const real *w, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += (double)w[i] * (double)w[i];
+    return sqrt(sum / (double)n);
+}
+
+pwy_status pw_experts_stir(struct pw_param *p, int64_t first, int64_t n, double noise, struct pw_rng *rng)
 {
     int64_t size = pw_param_group_size(p);
-    struct pw_rng rng = pw_rng_at((uint64_t)how->seed ^ pw_hash("upcycle", 7), pw_hash(p->name, strlen(p->name)), 0);
-    double sum = 0;
-    for (int64_t i = 0; i < size; i++) sum += (double)p->slice[0].w[i] * (double)p->slice[0].w[i];
-    double spread = how->noise * sqrt(sum / (double)size);
-    for (int64_t e = 0; e < p->groups; e++) {
+    for (int64_t e = first; e < first + n; e++) {
         PW_TRY(pw_slice_own(p, e));
-        for (int64_t i = 0; i < size; i++) p->slice[e].w[i] += (real)(spread * pw_rng_normal(&rng));
+        double spread = noise * root_mean_square(p->slice[e].w, size);
+        for (int64_t i = 0; i < size; i++) p->slice[e].w[i] += (real)(spread * pw_rng_normal(rng));
     }
     return PWY_OK;
+}
+
+static pwy_status add_noise(struct pw_param *p, const struct pw_upcycle *how)
+{
+    struct pw_rng rng = pw_rng_at((uint64_t)how->seed ^ pw_hash("upcycle", 7), pw_hash(p->name, strlen(p->name)), 0);
+    return pw_experts_stir(p, 0, p->groups, how->noise, &rng);
 }
 
 /* "trunk.L.ffn.WHAT" becomes "trunk.L.experts.WHAT": one matrix, read by every expert until it trains. */

@@ -13,6 +13,7 @@ struct pw_block {
     struct pw_param *norm1, *qkv, *out, *norm2, *gate, *w13, *w2, *shared13, *shared2;
     struct pw_param *bias;              /* (c->experts), PW_CONST; NULL: balance by the loss */
     int64_t *met;                       /* (c->experts) pairs since the last step; NULL: no bias */
+    struct pw_param *fade;              /* (c->experts), PW_CONST, added to the logits; NULL: nothing grew */
     double *load;                       /* (router.experts); NULL: dense. Experts that grew come behind */
     int64_t *tally;                     /* (router.experts + 1): pairs counted for a step, then all; NULL: none are */
     const int32_t *routed;              /* (c->experts): the trunk's */

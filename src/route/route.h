@@ -24,8 +24,9 @@ pwy_status pw_ffn_back(struct pw_exec *x, int rows, int d, int f, const real *in
 /* trunk.c: L pre-norm blocks: x += attn(norm(x)); x += ffn or experts(norm(x)) (+ shared experts); parallel (PaLM):
    x += attn(norm(x)) + ffn(norm(x)). Then a last norm.
    Parallel blocks have one norm, norm1. s shared experts are one of width s f: their sum.
-   Parameters "trunk.<layer>.norm1|qkv|out|norm2|router|experts.w13|experts.w2|ffn.w13|ffn.w2|shared.w13|shared.w2",
-   "trunk.norm". Matrices N(0, 1/fan_in); output matrices (out, w2) also by 1/sqrt(2 L); router N(0, .02). */
+   Parameters "trunk.<layer>.norm1|qkv|out|norm2|router|fade|experts.w13|experts.w2|ffn.w13|ffn.w2|shared.w13|
+   shared.w2", "trunk.norm". Matrices N(0, 1/fan_in); output matrices (out, w2) also by 1/sqrt(2 L); router
+   N(0, .02). */
 struct pw_trunk_config {
     /* experts 0: dense; shared: how many, each hidden */
     int d, layers, heads, kv_heads, experts, topk, hidden, shared;
@@ -73,6 +74,13 @@ double *pw_trunk_load(struct pw_trunk *t, int layer);
 /* How many experts a layer has: those that the router knows (config.experts), and behind them those that grew, which
    only pathways reach. */
 int pw_trunk_experts(const struct pw_trunk *t, int layer);
+/* Experts that grew (model/grow.c) fade in: "trunk.L.fade" (E), which a set may bring, is added to the logits of the
+   trunk's router. NULL: there is none. Awake are the experts before the first that it is not 0 of, topk at least: new
+   ones come last. */
+const struct pw_param *pw_trunk_fade(const struct pw_trunk *t, int layer);
+int pw_trunk_awake(const struct pw_trunk *t, int layer);
+/* `left`, 0 to 1, of it stays; nothing moves of a router that is locked or frozen. After an optimizer's step. */
+pwy_status pw_trunk_wake(struct pw_trunk *t, double left);
 /* n more, zeros. While nothing else uses the trunk. */
 pwy_status pw_trunk_grow(struct pw_trunk *t, int layer, int n);
 /* Of those that grew, the ones whose new id is -1 go; ids ascend. While nothing else uses the trunk. */

@@ -113,11 +113,21 @@ static int experts_of(const struct pw_trunk_config *c, const struct pw_params *s
         ? (int)there->shape[0] : c->experts;
 }
 
+/* Of a model that grew, until its new experts are awake. */
+static pwy_status declare_fade(struct pw_block *b, struct pw_params *set, int layer)
+{
+    char name[64];
+    snprintf(name, sizeof name, "trunk.%d.fade", layer);
+    if (pw_params_find(set, name) == NULL) return PWY_OK;
+    return pw_param_declare(set, PW_CONST, PW_ZEROS, 0, 1, PW_SHAPE(b->c->experts), &b->fade, "%s", name);
+}
+
 static pwy_status declare_router(struct pw_block *b, struct pw_params *set, int layer)
 {
     const struct pw_trunk_config *c = b->c;
     if (c->router.policy == PW_HASH) return PWY_OK;
     PW_TRY(declare_matrix(set, layer, "router", c->d, c->experts, .02, &b->gate));
+    PW_TRY(declare_fade(b, set, layer));
     if (!c->router.by_bias) return PWY_OK;
     PW_NEED(b->met = pw_calloc((size_t)c->experts, sizeof *b->met));
     return pw_param_declare(set, PW_CONST, PW_ZEROS, 0, 1, PW_SHAPE(c->experts), &b->bias, "trunk.%d.bias", layer);
@@ -308,6 +318,39 @@ pwy_status pw_trunk_step(struct pw_trunk *t, struct pw_pathway *way)
     for (int i = 0; i < t->config.layers; i++) {
         PW_TRY(step_bias(t, t->block[i].bias, t->block[i].met));
         if (way != NULL) PW_TRY(step_bias(t, way->layer[i].bias, way->layer[i].met));
+    }
+    return PWY_OK;
+}
+
+/* --- experts that grew --- */
+
+const struct pw_param *pw_trunk_fade(const struct pw_trunk *t, int layer)
+{
+    return t->config.experts == 0 ? NULL : t->block[layer].fade;
+}
+
+int pw_trunk_awake(const struct pw_trunk *t, int layer)
+{
+    const struct pw_param *fade = pw_trunk_fade(t, layer);
+    int n = 0;
+    if (fade == NULL) return t->config.experts;
+    while (n < t->config.experts && fade->w[n] == 0) n++;
+    return n < t->config.topk ? t->config.topk : n;
+}
+
+/* What goes by the router must not move where that is locked. */
+static bool still(const struct pw_block *b)
+{
+    return b->gate->locked || b->gate->frozen || b->fade->locked || b->fade->frozen;
+}
+
+pwy_status pw_trunk_wake(struct pw_trunk *t, double left)
+{
+    for (int i = 0; i < t->config.layers; i++) {
+        struct pw_block *b = &t->block[i];
+        if (b->fade == NULL || still(b) || pw_trunk_awake(t, i) == t->config.experts) continue;
+        PW_TRY(own_weights(b->fade));
+        for (int64_t e = 0; e < b->fade->n; e++) b->fade->w[e] = left > 0 ? (real)left * b->fade->w[e] : 0;
     }
     return PWY_OK;
 }

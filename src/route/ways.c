@@ -72,6 +72,15 @@ static struct pw_product logits_of(const struct pw_block *b, const struct pw_run
                                .ldb = n, .c = logits, .ldc = n};
 }
 
+/* Of the trunk's router alone: a way's own chooses from what it was given. */
+static void add_fade(const struct pw_block *b, const struct pw_run *run, real *logits)
+{
+    int n = b->c->experts;
+    if (b->fade == NULL || router_of(b, run) != b->gate) return;
+    for (int t = 0; t < scored(run); t++)
+        for (int e = 0; e < n; e++) logits[(size_t)t * (size_t)n + (size_t)e] += b->fade->w[e];
+}
+
 pwy_status pw_way_route(const struct pw_block *b, struct pw_exec *x, struct pw_block_keep *k)
 {
     const struct pw_runs *runs = k->runs;
@@ -92,6 +101,7 @@ pwy_status pw_way_route(const struct pw_block *b, struct pw_exec *x, struct pw_b
         at += (size_t)scored(&runs->list[i]) * (size_t)segment[i].n;
     }
     PW_TRY(pw_products(x, list, scores ? runs->n : 0));
+    for (int i = 0; scores && i < runs->n; i++) add_fade(b, &runs->list[i], list[i].c);
     struct pw_router_config c = b->router;
     c.hold = x->hold;
     PW_TRY(pw_route(x, &c, runs->n, segment, logits, b->load, &k->routes));

@@ -5,6 +5,8 @@
 #include <string.h>
 
 enum { TRIES = 1000, WINDOW = 256 };    /* rows tried for one good one; answers that a running score goes over */
+static const double AWAKE = .1;         /* share of the run after which experts that grew are awake */
+static const double ROUNDING = 1e-9;    /* of a share, which is a sum */
 
 /* --- rows --- */
 
@@ -223,9 +225,18 @@ static pwy_status pass_and_update(struct pwy_trainer *t, struct pw_batch *b, dou
                    (long long)t->schedule.step, t->o.lr);
 }
 
+/* Experts that grew fade in over the first of the run, by the cube of what is left of that: so most of it passes where
+   logits differ by a few, and rows begin to meet them. */
+static pwy_status wake_new(struct pwy_trainer *t, double before)
+{
+    double left = t->schedule.share + ROUNDING < AWAKE ? (AWAKE - t->schedule.share) / (AWAKE - before) : 0;
+    return pw_trunk_wake(t->model->trunk, left * left * left);
+}
+
 pwy_status pw_trainer_step(struct pwy_trainer *t, double *loss)
 {
     struct pw_batch b;
+    double before = t->schedule.share;
     if (!t->draws)
         return pw_fail(PWY_E_STATE, "no task has training rows (a model from a file has none); "
                        "pwy_model_with_sources gives them");
@@ -235,5 +246,6 @@ pwy_status pw_trainer_step(struct pwy_trainer *t, double *loss)
     if (b.n > 0) PW_TRY(pass_and_update(t, &b, loss));
     t->loss = t->schedule.step == 0 ? *loss : t->loss + (*loss - t->loss) * (t->schedule.step < 50 ? .1 : .02);
     PW_TRY(pw_schedule_advance(&t->schedule, pw_clock() - t->started));
+    PW_TRY(wake_new(t, before));
     return pw_narrow_step(t);
 }

@@ -109,6 +109,10 @@ test("extracted, forgotten, pruned, renamed, merged", function()
     equal(answers(less), before)
     raises("NOT_FOUND", "spm", more.forget, more, "spm")
     equal(answers(more:prune()), before)
+    local wide = more:grow{experts = 2}
+    equal(answers(wide), before)
+    equal(wide:digest("spam"), model:digest("spam"))
+    raises("ARGUMENT", "experts", more.grow, more, {})
     equal(more:rename("spam", "junk"):digest("junk"), model:digest("spam"))
     local other = model:add{"pay", parts = {person = "table"}, train = folder .. "/people.csv", target = "income"}
     local both = more:merge(other:fit{steps = 4}:extract("pay"))

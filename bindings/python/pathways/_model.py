@@ -268,6 +268,11 @@ class Model:
         """Without experts and senses that no task reads."""
         return self._new(c.model_prune(self._c))
 
+    def grow(self, experts, **settings):
+        """With more experts in every layer, copies of those that are there, for the tasks that are not sealed: nothing
+        is answered otherwise until they train. copy="used" or "random", noise=, seed=, approximate=."""
+        return self._new(c.model_grow(self._c, options(dict(settings, experts=experts))))
+
     def upcycle(self, experts, **settings):
         """A sparse model with the answers of this dense one, whose feed-forwards each expert starts as: topk=, noise=,
         seed=, approximate=, and what a recipe says of routers."""

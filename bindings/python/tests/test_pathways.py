@@ -99,6 +99,11 @@ class Sealed(Case):
         self.assertEqual(list(less.tasks), ["spam", "fault"])
         self.assertEqual(self.answers(less), self.before)
         self.assertEqual(self.answers(self.more.prune()), self.before)
+        wide = self.more.grow(2, copy="random", seed=3)
+        self.assertEqual(self.answers(wide), self.before)
+        self.assertEqual(wide.digest("spam"), self.more.digest("spam"))
+        with self.assertRaisesRegex(ValueError, "experts"):
+            self.more.grow(0)
         renamed = self.more.rename("spam", "junk")
         self.assertEqual(renamed.predict("junk", "cash").scores, self.model.predict("spam", "cash").scores)
         self.assertEqual(renamed.digest("junk"), self.model.digest("spam"))
