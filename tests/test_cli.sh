@@ -338,8 +338,11 @@ RECIPE
     run 0 "merge" merge sealed.pathways goods.pathways -o merged.pathways
     answers merged.pathways size > is
     check "merge: the same answers" cmp was is
-    run 1 "merge of what both have" merge sealed.pathways size.pathways -o no.pathways
-    says "merge of what both have" "both models have a task 'size'"
+    run 0 "merge of what both have" merge merged.pathways grown.pathways -o twice.pathways
+    check "merge of what both have: each once" cmp merged.pathways twice.pathways
+    run 0 "add the same name to another" add sealed.pathways more.yaml --steps 5 --seed 3 -o third.pathways --quiet
+    run 1 "merge of two that differ" merge merged.pathways third.pathways -o no.pathways
+    says "merge of two that differ" "both models have a task 'goods', and they are not the same"
     run 0 "train what is to be a stranger" train more.yaml -o strange.pathways --steps 2 --seed 5 --quiet
     run 0 "seal a stranger" seal strange.pathways
     run 1 "merge of other ancestry" merge sealed.pathways strange.pathways -o no.pathways

@@ -1,7 +1,7 @@
 /* More experts: the same answers until they train, then experts that learn; and what is sealed never knows of them. */
 #include "model/model.h"
 #include "train/train.h"
-#include "train_rig.h"
+#include "seal_rig.h"
 
 #define SPARSE "d: 16, layers: 2, heads: 2, experts: 4, topk: 2, hidden: 16, vocab: 300, window: 48"
 enum { OLD = 1 << R_TEXT | 1 << R_TABLE | 1 << R_IMAGE, SOME = OLD | 1 << R_GO };
@@ -26,34 +26,23 @@ static pwy_model *grown(const pwy_model *m, const char *how)
     return out;
 }
 
-static pwy_model *seal(const pwy_model *m, const char *task)
-{
-    pwy_model *out;
-    OK(pwy_model_seal(m, task, NULL, &out));
-    return out;
-}
-
+/* Added and sealed, it alone. */
 static pwy_model *added(pwy_model *m, int task)
 {
-    pwy_registry *r = rig_registry(NULL, 1 << task);
-    pwy_options *o = rig_options("{steps: 4, batch: 8, add: {parameters: 200000, clones: 2}}");
-    pwy_trainer *t;
+    pwy_trainer *t = rig_adding(m, 1 << task, "{steps: 4, batch: 8, add: {parameters: 200000, clones: 2}}");
     pwy_model *more, *out;
-    OK(pwy_trainer_add(m, r, o, &t));
     OK(pwy_trainer_run(t));
     OK(pwy_trainer_model(t, &more));
-    out = seal(more, rig_task[task].name);
+    out = rig_sealed(more, rig_task[task].name, NULL);
     pwy_trainer_free(t);
     pwy_model_free(more);
-    pwy_options_free(o);
-    pwy_registry_free(r);
     return out;
 }
 
 static void open_models(void)
 {
     base = rig_trained(rig_model(NULL, SOME, SPARSE), "steps: 15, batch: 16");
-    sealed = seal(base, "words");
+    sealed = rig_sealed(base, "words", NULL);
     answers = rig_ask(base, NULL, SOME, 16, 1);
     words = rig_ask(sealed, NULL, 1 << R_TEXT, 16, 1);
 }
@@ -64,16 +53,6 @@ static void close_models(void)
     pwy_model_free(sealed);
     free(answers);
     free(words);
-}
-
-static void same_digest(const pwy_model *one, const pwy_model *two, const char *task)
-{
-    char *a, *b;
-    OK(pwy_model_digest(one, task, &a));
-    OK(pwy_model_digest(two, task, &b));
-    ck_assert_str_eq(a, b);
-    pwy_text_free(a);
-    pwy_text_free(b);
 }
 
 /* --- nothing is answered otherwise --- */
@@ -121,7 +100,7 @@ START_TEST(routers_that_count)
     SAYS("words");
     wide = grown(m, "experts: 2, approximate: true");
     ck_assert_int_eq(pw_trunk_experts(wide->trunk, 0), 6);
-    pwy_model *on = rig_trained(wide, "steps: 4, batch: 8"), *all = seal(m, NULL);
+    pwy_model *on = rig_trained(wide, "steps: 4, batch: 8"), *all = rig_sealed(m, NULL, NULL);
     char *was = rig_ask(all, NULL, R_QUICK, 16, 1);
     wide = grown(all, "experts: 2");
     rig_same_answers(wide, NULL, R_QUICK, 16, was);
@@ -226,7 +205,7 @@ START_TEST(new_experts_learn)
     rig_same_answers(base, NULL, SOME, 16, answers);
     same(finish(rig_trainer(wide, "steps: 6, batch: 16, threads: 2")),
          finish(rig_trainer(model, "steps: 6, batch: 16")));
-    pwy_model *all = seal(after, NULL), *again = rig_reopened(all);
+    pwy_model *all = rig_sealed(after, NULL, NULL), *again = rig_reopened(all);
     OK(pwy_model_check(again, NULL));
     free(was);
     pwy_registry_free(r);
@@ -266,8 +245,9 @@ END_TEST
 START_TEST(sealed_asleep)
 {
     static const char *const names[] = {"words", "price", "shape", "story"};
-    pwy_model *wide = grown(base, "experts: 4"), *one = seal(base, NULL), *two = seal(wide, NULL);
-    for (int i = 0; i < 4; i++) same_digest(one, two, names[i]);
+    pwy_model *wide = grown(base, "experts: 4"), *one = rig_sealed(base, NULL, NULL);
+    pwy_model *two = rig_sealed(wide, NULL, NULL);
+    for (int i = 0; i < 4; i++) rig_same_digest(one, names[i], two, names[i]);
     OK(pwy_model_check(two, NULL));
     pwy_model_free(wide);
     pwy_model_free(one);
@@ -301,13 +281,13 @@ START_TEST(what_is_sealed_stays)
     pwy_model *wide = grown(sealed, "experts: 4"), *again = rig_reopened(wide);
     rig_same_answers(wide, NULL, 1 << R_TEXT, 1, words);
     rig_same_answers(again, "threads: 2", 1 << R_TEXT, 16, words);
-    same_digest(sealed, again, "words");
+    rig_same_digest(sealed, "words", again, "words");
     OK(pwy_model_check(again, NULL));
     ck_assert_double_le(rig_difference(sealed, wide, SOME), 1e-5);
     pwy_model *copy = grown(sealed, "experts: 4"), *after = rig_trained(wide, "steps: 40, batch: 16");
     has_learned(copy, after);
     rig_same_answers(after, NULL, 1 << R_TEXT, 16, words);
-    same_digest(sealed, after, "words");
+    rig_same_digest(sealed, "words", after, "words");
     OK(pwy_model_check(after, NULL));
     pwy_model_free(after);
     pwy_model_free(copy);
@@ -318,7 +298,7 @@ END_TEST
 /* Clones behind what the routers know move up; pruned again, all is as if nothing had grown. */
 START_TEST(behind_clones)
 {
-    pwy_model *all = seal(base, NULL), *more = added(all, R_TWO), *lean, *less;
+    pwy_model *all = rig_sealed(base, NULL, NULL), *more = added(all, R_TWO), *lean, *less;
     int tasks = SOME | 1 << R_TWO, clones = pw_trunk_experts(more->trunk, 0) + pw_trunk_experts(more->trunk, 1) - 8;
     ck_assert_int_gt(clones, 0);
     char *was = rig_ask(more, NULL, tasks, 16, 1);
@@ -326,7 +306,7 @@ START_TEST(behind_clones)
     ck_assert_int_eq(pw_trunk_experts(again->trunk, 0) + pw_trunk_experts(again->trunk, 1), 8 + 6 + clones);
     rig_same_answers(wide, NULL, tasks, 16, was);
     rig_same_answers(again, "threads: 2", tasks, 1, was);
-    same_digest(more, again, "both");
+    rig_same_digest(more, "both", again, "both");
     OK(pwy_model_check(again, NULL));
     OK(pwy_model_prune(more, &lean));
     OK(pwy_model_prune(again, &less));
@@ -346,7 +326,8 @@ END_TEST
 START_TEST(merged_with_what_did_not_grow)
 {
     static const char *const both[] = {"both"};
-    pwy_model *all = seal(base, NULL), *wide = grown(all, "experts: 3"), *more = added(wide, R_TWO), *one, *out;
+    pwy_model *all = rig_sealed(base, NULL, NULL), *wide = grown(all, "experts: 3"), *more = added(wide, R_TWO);
+    pwy_model *one, *out;
     char *was = rig_ask(all, NULL, SOME, 16, 1), *mine = rig_ask(more, NULL, 1 << R_TWO, 16, 1);
     OK(pwy_model_extract(more, both, 1, &one));
     OK(pwy_model_merge(all, one, &out));
@@ -379,7 +360,7 @@ START_TEST(in_place_of_its_file)
     strcpy(path, in_folder("one.pathways"));
     OK(pwy_model_save(base, path));
     OK(pwy_model_open(NULL, path, &m));
-    more = seal(m, "words");
+    more = rig_sealed(m, "words", NULL);
     OK(pwy_model_save_added(more, path));
     pwy_model_free(more);
     pwy_model_free(m);
@@ -391,7 +372,7 @@ START_TEST(in_place_of_its_file)
         OK(pwy_model_open(NULL, path, &again));
         same(rig_bytes(wide), rig_bytes(again));
         rig_same_answers(again, NULL, 1 << R_TEXT, 16, words);
-        same_digest(sealed, again, "words");
+        rig_same_digest(sealed, "words", again, "words");
         pwy_model_free(again);
     }
     pwy_model_free(m);

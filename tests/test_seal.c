@@ -5,26 +5,17 @@
 #include "base/example_bytes.h"
 #include "model/model.h"
 #include "train/train.h"
-#include "train_rig.h"
+#include "seal_rig.h"
 
 enum { OLD = 1 << R_TEXT | 1 << R_IMAGE | 1 << R_TABLE };
 
 static pwy_model *before, *sealed;
 static char *old_answers;
 
-static pwy_model *seal(const pwy_model *m, const char *task, const char *how)
-{
-    pwy_options *o = rig_options(how);
-    pwy_model *out;
-    OK(pwy_model_seal(m, task, o, &out));
-    pwy_options_free(o);
-    return out;
-}
-
 static void open_models(void)
 {
     before = rig_trained(rig_model(NULL, OLD, NULL), "steps: 12, batch: 8");
-    sealed = seal(before, NULL, NULL);
+    sealed = rig_sealed(before, NULL, NULL);
     old_answers = rig_ask(sealed, NULL, OLD, 16, 1);
 }
 
@@ -35,37 +26,14 @@ static void close_models(void)
     free(old_answers);
 }
 
-static pwy_trainer *adding(pwy_model *m, int tasks, const char *how)
-{
-    pwy_registry *r = rig_registry(NULL, tasks);
-    pwy_options *o = rig_options(how);
-    pwy_trainer *t;
-    OK(pwy_trainer_add(m, r, o, &t));
-    pwy_options_free(o);
-    pwy_registry_free(r);
-    return t;
-}
-
-static pwy_model *added(pwy_model *m, int tasks, const char *how)
-{
-    pwy_trainer *t = adding(m, tasks, how);
-    pwy_model *grown, *out;
-    OK(pwy_trainer_run(t));
-    OK(pwy_trainer_model(t, &grown));
-    pwy_trainer_free(t);
-    out = seal(grown, NULL, NULL);
-    pwy_model_free(grown);
-    return out;
-}
-
 START_TEST(sealing_keeps_what_is_answered)
 {
-    pwy_model *all = seal(before, NULL, "tolerance: 0");
+    pwy_model *all = rig_sealed(before, NULL, "tolerance: 0");
     char *digest, *again;
     OK(pwy_model_check(sealed, NULL));
     OK(pwy_model_digest(sealed, "words", &digest));
     ck_assert_int_eq((int)strlen(digest), 64);
-    pwy_model *twice = seal(sealed, NULL, NULL);
+    pwy_model *twice = rig_sealed(sealed, NULL, NULL);
     OK(pwy_model_digest(twice, "words", &again));
     ck_assert_str_eq(digest, again);
     rig_same_answers(twice, NULL, OLD, 16, old_answers);
@@ -93,7 +61,7 @@ START_TEST(added_tasks_move_nothing)
     static const int tasks[] = {R_SERIES, R_TWO, R_AUDIO, R_BYTES, R_WRITE};
     pwy_model *m = rig_reopened(sealed);
     for (int i = 0; i < 5; i++) {
-        pwy_model *more = added(m, 1 << tasks[i], "steps: 6, batch: 8"), *again = rig_reopened(more);
+        pwy_model *more = rig_added(m, 1 << tasks[i], "steps: 6, batch: 8"), *again = rig_reopened(more);
         rig_same_answers(more, NULL, OLD, 1, old_answers);
         rig_same_answers(again, NULL, OLD, 16, old_answers);
         rig_same_answers(again, "threads: 2", OLD, 16, old_answers);
@@ -118,7 +86,7 @@ END_TEST
 /* Where every task that learns has routers of its own, the trunk's has no gradient; where one has not, it does. */
 START_TEST(the_trunks_router_trains_where_it_is_reached)
 {
-    pwy_trainer *t = adding(sealed, 1 << R_SERIES, "steps: 4, batch: 8"), *on;
+    pwy_trainer *t = rig_adding(sealed, 1 << R_SERIES, "steps: 4, batch: 8"), *on;
     pwy_model *grown;
     OK(pwy_trainer_run(t));
     OK(pwy_trainer_model(t, &grown));
@@ -153,7 +121,7 @@ START_TEST(added_to_a_file)
     for (int i = 0; i < 2; i++) {
         pwy_model *m, *more, *again;
         OK(pwy_model_open(NULL, path, &m));
-        more = added(m, 1 << tasks[i], "{steps: 4, batch: 8, add: {parameters: 100000, clones: 2}}");
+        more = rig_added(m, 1 << tasks[i], "{steps: 4, batch: 8, add: {parameters: 100000, clones: 2}}");
         OK(pwy_model_save_added(more, path));
         ck_assert_int_eq(size_of(path), base);
         snprintf(beside, sizeof beside, "%s.delta%d", path, i + 1);
@@ -184,7 +152,7 @@ START_TEST(sealed_beside_a_file)
     for (int i = 0; i < 3; i++) {
         pwy_model *m, *more, *again;
         OK(pwy_model_open(NULL, path, &m));
-        more = seal(m, names[i], NULL);
+        more = rig_sealed(m, names[i], NULL);
         OK(pwy_model_save_added(more, path));
         ck_assert_int_eq(size_of(path), base);
         snprintf(beside, sizeof beside, "%s.delta%d", path, i + 1);
@@ -242,7 +210,7 @@ END_TEST
 /* What is reused is shared with the model that it came from, and that one may go. */
 START_TEST(a_model_over_another_holds_it)
 {
-    pwy_model *base = rig_reopened(sealed), *more = added(base, 1 << R_TWO, "steps: 2, batch: 8");
+    pwy_model *base = rig_reopened(sealed), *more = rig_added(base, 1 << R_TWO, "steps: 2, batch: 8");
     struct pw_param *mine = pw_params_find(more->params, "trunk.0.qkv"),
                     *theirs = pw_params_find(base->params, "trunk.0.qkv");
     ck_assert_ptr_eq(mine->w, theirs->w);
@@ -255,13 +223,13 @@ END_TEST
 /* Behind tasks without ways of their own: the second finds the first's, which goes by the trunk's routers. */
 START_TEST(added_twice_behind_what_is_open)
 {
-    pwy_trainer *t = adding(before, 1 << R_SERIES, "steps: 2, batch: 8");
+    pwy_trainer *t = rig_adding(before, 1 << R_SERIES, "steps: 2, batch: 8");
     pwy_model *one, *two;
     OK(pwy_trainer_run(t));
     OK(pwy_trainer_model(t, &one));
     pwy_trainer_free(t);
     char *wave = rig_ask(one, NULL, OLD | 1 << R_SERIES, 16, 1);
-    t = adding(one, 1 << R_BYTES | 1 << R_TWO, "steps: 2, batch: 8");
+    t = rig_adding(one, 1 << R_BYTES | 1 << R_TWO, "steps: 2, batch: 8");
     OK(pwy_trainer_run(t));
     OK(pwy_trainer_model(t, &two));
     pwy_trainer_free(t);
@@ -274,8 +242,8 @@ END_TEST
 
 START_TEST(added_again_is_the_same_file)
 {
-    pwy_model *one = added(sealed, 1 << R_TWO, "steps: 4, batch: 8, threads: 1"),
-              *two = added(sealed, 1 << R_TWO, "steps: 4, batch: 8, threads: 2");
+    pwy_model *one = rig_added(sealed, 1 << R_TWO, "steps: 4, batch: 8, threads: 1"),
+              *two = rig_added(sealed, 1 << R_TWO, "steps: 4, batch: 8, threads: 2");
     same(rig_bytes(one), rig_bytes(two));
     pwy_model_free(one);
     pwy_model_free(two);
@@ -287,14 +255,14 @@ START_TEST(budgets_hold)
 {
     struct pw_net *net;
     int64_t all, own;
-    pwy_model *more = added(sealed, 1 << R_TWO, "{steps: 2, batch: 8, add: {parameters: 20000, clones: 0}}");
+    pwy_model *more = rig_added(sealed, 1 << R_TWO, "{steps: 2, batch: 8, add: {parameters: 20000, clones: 0}}");
     OK(pw_model_net(more, "both", &net));
     OK(pw_closure_size(more, net, &all, &own));
     ck_assert(own <= 20000 && all > own);
     ck_assert_int_le(pwy_model_parameters(more) - pwy_model_parameters(sealed), 20000);
     ck_assert_int_eq(pw_trunk_experts(more->trunk, 0), 4);
     pwy_model_free(more);
-    more = added(sealed, 1 << R_TWO, "{steps: 2, batch: 8, add: {parameters: 10000000, clones: 3}}");
+    more = rig_added(sealed, 1 << R_TWO, "{steps: 2, batch: 8, add: {parameters: 10000000, clones: 3}}");
     ck_assert_int_eq(pw_trunk_experts(more->trunk, 0) + pw_trunk_experts(more->trunk, 1), 8 + 3);
     rig_same_answers(more, NULL, OLD, 16, old_answers);
     pwy_model_free(more);
@@ -357,21 +325,12 @@ START_TEST(bad_calls)
 }
 END_TEST
 
-static void same_digest(const pwy_model *one, const char *task, const pwy_model *two, const char *other)
-{
-    char *a, *b;
-    OK(pwy_model_digest(one, task, &a));
-    OK(pwy_model_digest(two, other, &b));
-    ck_assert_str_eq(a, b);
-    pwy_text_free(a);
-    pwy_text_free(b);
-}
-
 /* One task of many, experts of its own among them: a small file, the same answers, the same digest. */
 START_TEST(extracted_is_the_same)
 {
     static const char *const one[] = {"both"}, *const two[] = {"shape", "both"}, *const none[] = {"bath"};
-    pwy_model *m = added(sealed, 1 << R_TWO, "{steps: 4, batch: 8, add: {parameters: 100000, clones: 3}}"), *out, *again;
+    static const char how[] = "{steps: 4, batch: 8, add: {parameters: 100000, clones: 3}}";
+    pwy_model *m = rig_added(sealed, 1 << R_TWO, how), *out, *again;
     char *mine = rig_ask(m, NULL, 1 << R_TWO, 16, 1);
     OK(pwy_model_extract(m, one, 1, &out));
     again = rig_reopened(out);
@@ -379,7 +338,7 @@ START_TEST(extracted_is_the_same)
     rig_same_answers(out, NULL, 1 << R_TWO, 16, mine);
     rig_same_answers(again, "threads: 2", 1 << R_TWO, 16, mine);
     OK(pwy_model_check(again, NULL));
-    same_digest(m, "both", again, "both");
+    rig_same_digest(m, "both", again, "both");
     struct bytes whole = rig_bytes(m), part = rig_bytes(again);
     struct pw_net *net;
     int64_t all, own;
@@ -392,7 +351,7 @@ START_TEST(extracted_is_the_same)
     pwy_model_free(out);
     OK(pwy_model_extract(m, two, 2, &out));
     rig_same_answers(out, NULL, 1 << R_TWO, 16, mine);
-    same_digest(m, "shape", out, "shape");
+    rig_same_digest(m, "shape", out, "shape");
     pwy_model_free(out);
     FAILS(pwy_model_extract(m, none, 1, &out), PWY_E_NOT_FOUND);
     SAYS("both");
@@ -404,7 +363,7 @@ END_TEST
 
 START_TEST(forgotten_and_renamed)
 {
-    pwy_model *m = added(sealed, 1 << R_SERIES, "{steps: 4, batch: 8, add: {parameters: 100000, clones: 2}}"), *out,
+    pwy_model *m = rig_added(sealed, 1 << R_SERIES, "{steps: 4, batch: 8, add: {parameters: 100000, clones: 2}}"), *out,
               *again;
     OK(pwy_model_forget(m, "wave", &out));
     again = rig_reopened(out);
@@ -415,7 +374,7 @@ START_TEST(forgotten_and_renamed)
     pwy_model_free(out);
     OK(pwy_model_rename(m, "wave", "ripple", &out));
     again = rig_reopened(out);
-    same_digest(m, "wave", again, "ripple");
+    rig_same_digest(m, "wave", again, "ripple");
     OK(pwy_model_check(again, NULL));
     rig_same_answers(again, NULL, OLD, 16, old_answers);
     pwy_model_free(again);
@@ -442,7 +401,7 @@ static int64_t bytes_of(const pwy_model *m)
 START_TEST(what_no_sealed_task_reads_is_pruned)
 {
     pwy_model *open = rig_trained(rig_model(NULL, 1 << R_TEXT, NULL), "steps: 12, batch: 8"), *out, *twice;
-    pwy_model *m = seal(open, NULL, "tolerance: 1"), *again = rig_reopened(m);
+    pwy_model *m = rig_sealed(open, NULL, "tolerance: 1"), *again = rig_reopened(m);
     char *was = rig_ask(m, NULL, 1 << R_TEXT, 16, 1);
     ck_assert_int_eq(experts_of(m), 8);
     OK(pwy_model_prune(again, &out));
@@ -454,7 +413,7 @@ START_TEST(what_no_sealed_task_reads_is_pruned)
     again = rig_reopened(out);
     rig_same_answers(out, NULL, 1 << R_TEXT, 1, was);
     rig_same_answers(again, "threads: 2", 1 << R_TEXT, 16, was);
-    same_digest(m, "words", again, "words");
+    rig_same_digest(m, "words", again, "words");
     OK(pwy_model_check(again, NULL));
     OK(pwy_model_prune(again, &twice));
     same(rig_bytes(out), rig_bytes(twice));
@@ -470,7 +429,7 @@ END_TEST
 /* An open task may meet any expert of the trunk's routers, so beside one they all stay. */
 START_TEST(what_an_open_task_may_meet_stays)
 {
-    pwy_model *one = seal(before, "words", "tolerance: 1"), *out;
+    pwy_model *one = rig_sealed(before, "words", "tolerance: 1"), *out;
     char *was = rig_ask(one, NULL, OLD, 16, 1);
     OK(pwy_model_prune(one, &out));
     same(rig_bytes(one), rig_bytes(out));
@@ -478,48 +437,6 @@ START_TEST(what_an_open_task_may_meet_stays)
     free(was);
     pwy_model_free(out);
     pwy_model_free(one);
-}
-END_TEST
-
-/* Two that grew from one, each on its own, come together again. */
-START_TEST(merged_is_the_same)
-{
-    static const char how[] = "{steps: 4, batch: 8, add: {parameters: 100000, clones: 2}}";
-    pwy_model *one = added(sealed, 1 << R_SERIES, how), *two = added(sealed, 1 << R_TWO, how), *cut, *out;
-    static const char *const both[] = {"both"};
-    char *wave = rig_ask(one, NULL, 1 << R_SERIES, 16, 1), *mine = rig_ask(two, NULL, 1 << R_TWO, 16, 1);
-    FAILS(pwy_model_merge(one, two, &out), PWY_E_EXISTS);
-    SAYS("words");
-    OK(pwy_model_extract(two, both, 1, &cut));
-    FAILS(pwy_model_merge(one, before, &out), PWY_E_STATE);
-    pwy_model *other = rig_trained(rig_model(NULL, 1 << R_BYTES, NULL), "steps: 3, batch: 8, seed: 4"),
-              *strange = seal(other, NULL, NULL);
-    FAILS(pwy_model_merge(one, strange, &out), PWY_E_ARGUMENT);
-    SAYS("trunk.");
-    pwy_model_free(other);
-    pwy_model_free(strange);
-    pwy_model *rest;
-    OK(pwy_model_forget(two, "words", &rest));
-    pwy_model_free(cut);
-    OK(pwy_model_forget(rest, "price", &cut));
-    pwy_model_free(rest);
-    OK(pwy_model_forget(cut, "shape", &rest));
-    pwy_status status = pwy_model_merge(one, rest, &out);
-    if (status == PWY_OK) {
-        pwy_model *again = rig_reopened(out);
-        rig_same_answers(again, NULL, OLD, 16, old_answers);
-        rig_same_answers(again, NULL, 1 << R_SERIES, 16, wave);
-        rig_same_answers(again, NULL, 1 << R_TWO, 16, mine);
-        OK(pwy_model_check(again, NULL));
-        pwy_model_free(again);
-        pwy_model_free(out);
-    } else ck_abort_msg("%s", pwy_error_message());
-    free(wave);
-    free(mine);
-    pwy_model_free(cut);
-    pwy_model_free(rest);
-    pwy_model_free(one);
-    pwy_model_free(two);
 }
 END_TEST
 
@@ -579,7 +496,8 @@ static char *numbers_in(struct bytes file, const pwy_model *m, const char *tenso
 START_TEST(a_changed_byte_is_named)
 {
     static const struct { const char *tensor, *task; } changed[] = {
-        {"task/words/head.w", "words"}, {"trunk.0.qkv", "shape"}, {"trunk.1.experts.w2", "words"}, {"image.patch.w", "shape"}};
+        {"task/words/head.w", "words"}, {"trunk.0.qkv", "shape"}, {"trunk.1.experts.w2", "words"},
+        {"image.patch.w", "shape"}};
     char path[128];
     strcpy(path, in_folder("one.pathways"));
     struct bytes file = rig_bytes(sealed);
@@ -674,7 +592,6 @@ static Suite *suite(void)
     tcase_add_test(t, forgotten_and_renamed);
     tcase_add_test(t, what_no_sealed_task_reads_is_pruned);
     tcase_add_test(t, what_an_open_task_may_meet_stays);
-    tcase_add_test(t, merged_is_the_same);
     tcase_add_test(t, golden_answers_are_compared);
     tcase_add_test(t, examples_as_bytes);
     tcase_add_test(t, a_changed_number_is_found);

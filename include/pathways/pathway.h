@@ -74,9 +74,11 @@ PWY_API pwy_status pwy_model_prune(const pwy_model *model, pwy_model **out);
 PWY_API pwy_status pwy_model_grow(const pwy_model *model, const pwy_options *options, pwy_model **out);
 /** A task under another name; its answers and its digest stay. PWY_E_EXISTS: the name is taken. @since 0.1 */
 PWY_API pwy_status pwy_model_rename(const pwy_model *model, const char *task, const char *name, pwy_model **out);
-/** The tasks of both models, those of `other`, all sealed, behind those of `model`. Both must have grown from one
- *  sealed model: PWY_E_ARGUMENT names a tensor that is not the same. PWY_E_EXISTS: a task of both; PWY_E_STATE: one of
- *  other's that is not sealed. @since 0.1 */
+/** The tasks of both models, those of `other`, all sealed, behind those of `model`. A task of both, sealed, of one name
+ *  and one digest, is there once: so what two added to copies of one model comes together. Both must have grown from
+ *  one sealed model: PWY_E_ARGUMENT names a tensor that is not the same. PWY_E_EXISTS: a task of both that is not the
+ *  same; PWY_E_STATE: one of other's that is not sealed. Any thread, while others use the models, which *out (the
+ *  caller's) holds. @since 0.1 */
 PWY_API pwy_status pwy_model_merge(const pwy_model *model, const pwy_model *other, pwy_model **out);
 /** The digest of a sealed task's closure as 64 hexadecimal digits: it depends on nothing but what its answers read. The
  *  caller's (pwy_text_free). PWY_E_STATE: the task is not sealed. @since 0.1 */

@@ -16,7 +16,7 @@ pathways_double_sources += src/model/model.c src/model/net.c src/model/way.c src
 	src/api/context.c src/api/example.c src/api/options.c src/api/registry.c src/api/source.c src/api/model.c
 check_PROGRAMS += tests/test_model tests/test_model_double
 check_PROGRAMS += tests/test_upcycle tests/test_grow
-tests_test_grow_SOURCES = tests/test_grow.c tests/train_rig.h tests/model_rig.h
+tests_test_grow_SOURCES = tests/test_grow.c tests/seal_rig.h tests/train_rig.h tests/model_rig.h
 tests_test_upcycle_SOURCES = tests/test_upcycle.c tests/train_rig.h tests/model_rig.h
 tests_test_model_SOURCES = tests/test_model.c tests/model_rig.h
 check_PROGRAMS += tests/test_which

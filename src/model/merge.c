@@ -1,4 +1,6 @@
-/* Two models of one ancestry made one: the second's tasks come behind the first's, with what the first has not. */
+/* Two models of one ancestry made one: the second's tasks that the first has not come behind the first's, with what
+   they read that the first has not. */
+#include "base/digest.h"
 #include "model/model.h"
 #include "task/record.h"
 #include <stdlib.h>
@@ -62,14 +64,28 @@ static pwy_status same_params(const pwy_model *a, const pwy_model *b)
     return PWY_OK;
 }
 
-static pwy_status check_tasks(const pwy_model *a, const pwy_model *b)
+/* A sealed task of the same name and digest is the same task. */
+static pwy_status compare(const struct pwy_task *ours, const struct pwy_task *theirs)
 {
+    bool known = ours->sealed && ours->digest != NULL && theirs->digest != NULL;
+    if (known && memcmp(ours->digest, theirs->digest, PW_DIGEST_LEN) == 0) return PWY_OK;
+    return pw_fail(PWY_E_EXISTS, "merge: both models have a task '%s', %s; rename one", theirs->name,
+                   ours->sealed ? "and they are not the same (their digests differ)" : "sealed in the second alone");
+}
+
+/* Of b's tasks, those that a has not: *n of them. */
+static pwy_status choose_tasks(const pwy_model *a, const pwy_model *b, bool *keep, int64_t *n)
+{
+    *n = 0;
     for (int64_t i = 0; i < b->registry->n; i++) {
         struct pwy_task *t, *same;
         PW_TRY(pw_registry_task(b->registry, i, &t));
         if (!t->sealed) return pw_fail(PWY_E_STATE, "merge: task '%s' is not sealed; seal it first", t->name);
-        if (pw_registry_find(a->registry, t->name, &same) == PWY_OK)
-            return pw_fail(PWY_E_EXISTS, "merge: both models have a task '%s'; rename one", t->name);
+        keep[i] = pw_registry_find(a->registry, t->name, &same) != PWY_OK;
+        *n += keep[i];
+        if (keep[i]) continue;
+        PW_TRY(pw_task_fill(same));
+        PW_TRY(compare(same, t));
     }
     return PWY_OK;
 }
@@ -180,20 +196,40 @@ static pwy_status merge(struct merging *g)
     return PWY_OK;
 }
 
-pwy_status pw_model_merge(const pwy_model *a, const pwy_model *b, pwy_model **out)
+static pwy_status merge_all(const pwy_model *a, const pwy_model *b, pwy_model **out)
 {
     struct merging g = {.a = a, .b = b};
-    PW_TRY(pw_model_plain(a));
-    PW_TRY(pw_model_plain(b));
-    PW_TRY(same_shape(&a->shape, &b->shape));
-    PW_TRY(same_tokenizer(a, b));
-    PW_TRY(same_params(a, b));
-    PW_TRY(check_tasks(a, b));
     PW_TRY(pw_model_make(a->ctx, &g.own));
     pwy_status status = merge(&g);
     for (int l = 0; g.id != NULL && l < b->shape.layers; l++) free(g.id[l]);
     free(g.id);
     if (status == PWY_OK) *out = g.own;
     else pw_model_release(g.own);
+    return status;
+}
+
+static pwy_status merge_some(const pwy_model *a, const pwy_model *b, const bool *keep, pwy_model **out)
+{
+    pwy_model *lean;
+    PW_TRY(pw_model_restrict(b, keep, &lean));
+    pwy_status status = merge_all(a, lean, out);
+    pw_model_release(lean);
+    return status;
+}
+
+pwy_status pw_model_merge(const pwy_model *a, const pwy_model *b, pwy_model **out)
+{
+    bool *keep;
+    int64_t n;
+    PW_TRY(pw_model_plain(a));
+    PW_TRY(pw_model_plain(b));
+    PW_TRY(same_shape(&a->shape, &b->shape));
+    PW_TRY(same_tokenizer(a, b));
+    PW_NEED(keep = pw_calloc((size_t)b->registry->n + 1, sizeof *keep));
+    pwy_status status = choose_tasks(a, b, keep, &n);
+    if (status == PWY_OK) status = same_params(a, b);
+    if (status == PWY_OK && n == 0) *out = pw_model_hold((pwy_model *)(uintptr_t)a);
+    else if (status == PWY_OK) status = merge_some(a, b, keep, out);
+    free(keep);
     return status;
 }

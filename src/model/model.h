@@ -147,7 +147,8 @@ pwy_status pw_experts_stir(struct pw_param *p, int64_t first, int64_t n, double 
 enum pw_grow_copy { PW_GROW_USED, PW_GROW_RANDOM };
 struct pw_grow { int64_t experts, copy, seed; double noise; bool approximate; };
 pwy_status pw_model_grow(const pwy_model *m, const struct pw_node *options, pwy_model **out);
-/* merge.c: b's tasks, all sealed, behind a's. What both have must be the same: PWY_E_ARGUMENT names what is not. */
+/* merge.c: b's tasks, all sealed, behind a's; one that both have, by name and digest, is there once. What both have must
+   be the same: PWY_E_ARGUMENT names what is not. */
 pwy_status pw_model_merge(const pwy_model *a, const pwy_model *b, pwy_model **out);
 
 /* seal.c. tolerance: how much of a score may be lost by leaving experts out. A new model; task NULL: all. A task that

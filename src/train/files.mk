@@ -8,11 +8,12 @@ tests_test_runs_SOURCES = tests/test_runs.c tests/train_rig.h tests/model_rig.h
 pathways_sources += src/train/use.h src/train/use.c src/train/add.h src/train/add.c src/train/adding.h src/train/reuse.c src/train/growth.c src/train/probe.h src/train/probe.c \
 	src/train/near.h src/train/near.c src/train/operations.h src/train/operations.c src/train/numbers.h \
 	src/train/numbers.c
-check_PROGRAMS += tests/test_seal tests/test_golden tests/test_near tests/test_operations tests/test_reuse
+check_PROGRAMS += tests/test_seal tests/test_merge tests/test_golden tests/test_near tests/test_operations tests/test_reuse
 tests_test_reuse_SOURCES = tests/test_reuse.c tests/train_rig.h tests/model_rig.h
 tests_test_operations_SOURCES = tests/test_operations.c tests/train_rig.h tests/model_rig.h
+tests_test_merge_SOURCES = tests/test_merge.c tests/seal_rig.h tests/train_rig.h tests/model_rig.h
 tests_test_golden_SOURCES = tests/test_golden.c tests/train_rig.h tests/model_rig.h
-tests_test_seal_SOURCES = tests/test_seal.c tests/train_rig.h tests/model_rig.h
+tests_test_seal_SOURCES = tests/test_seal.c tests/seal_rig.h tests/train_rig.h tests/model_rig.h
 tests_test_near_SOURCES = tests/test_near.c tests/train_rig.h tests/model_rig.h
 # Optimizers.
 pathways_sources += src/train/sleep.c src/train/adafactor.c src/train/copy.c

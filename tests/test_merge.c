@@ -1,0 +1,219 @@
+/* Two models that grew from one, each on its own, made one. */
+#include "model/model.h"
+#include "seal_rig.h"
+
+enum { OLD = 1 << R_TEXT | 1 << R_IMAGE | 1 << R_TABLE, WAVE = 1 << R_SERIES, BOTH = 1 << R_TWO, TONE = 1 << R_AUDIO,
+       MINE = OLD | WAVE | BOTH };
+static const char how[] = "{steps: 4, batch: 8, add: {parameters: 100000, clones: 2}}",
+                  otherwise[] = "{steps: 4, batch: 8, seed: 9, add: {parameters: 100000, clones: 2}}";
+
+static pwy_model *open_base, *base, *one, *two;         /* sealed; with a task more each, clones among what they read */
+static char *old, *wave, *both;                         /* their answers */
+
+static void open_models(void)
+{
+    open_base = rig_trained(rig_model(NULL, OLD, NULL), "steps: 12, batch: 8");
+    base = rig_sealed(open_base, NULL, NULL);
+    one = rig_added(base, WAVE, how);
+    two = rig_added(base, BOTH, how);
+    old = rig_ask(base, NULL, OLD, 16, 1);
+    wave = rig_ask(one, NULL, WAVE, 16, 1);
+    both = rig_ask(two, NULL, BOTH, 16, 1);
+}
+
+static void close_models(void)
+{
+    pwy_model_free(open_base);
+    pwy_model_free(base);
+    pwy_model_free(one);
+    pwy_model_free(two);
+    free(old);
+    free(wave);
+    free(both);
+}
+
+static pwy_model *merged(const pwy_model *a, const pwy_model *b)
+{
+    pwy_model *out;
+    OK(pwy_model_merge(a, b, &out));
+    return out;
+}
+
+static void same_file(const pwy_model *a, const pwy_model *b)
+{
+    struct bytes x = rig_bytes(a), y = rig_bytes(b);
+    rig_same(x, y);
+    free(x.data);
+    free(y.data);
+}
+
+static void is_all(pwy_model *m)
+{
+    rig_same_answers(m, NULL, OLD, 16, old);
+    rig_same_answers(m, "threads: 2", WAVE, 16, wave);
+    rig_same_answers(m, NULL, BOTH, 1, both);
+    OK(pwy_model_check(m, NULL));
+    rig_same_digest(m, "words", base, "words");
+    rig_same_digest(m, "wave", one, "wave");
+    rig_same_digest(m, "both", two, "both");
+}
+
+START_TEST(what_two_added_comes_together)
+{
+    pwy_model *m = merged(one, two), *again = rig_reopened(m);
+    pwy_registry *r = pwy_model_registry(again);
+    static const char *const names[] = {"words", "price", "shape", "wave", "both"};
+    ck_assert_int_eq(pwy_registry_count(r), 5);
+    for (int i = 0; i < 5; i++) ck_assert_str_eq(pwy_task_name(pwy_registry_at(r, i)), names[i]);
+    is_all(m);
+    is_all(again);
+    ck_assert_int_lt(pwy_model_parameters(m), pwy_model_parameters(one) + pwy_model_parameters(two));
+    pwy_model_free(again);
+    pwy_model_free(m);
+}
+END_TEST
+
+/* Clones of both stand behind the base's experts under the same numbers: each has its own in what is merged. */
+START_TEST(clones_of_both_are_kept)
+{
+    pwy_model *m = merged(one, two);
+    int clones = 0;
+    for (int l = 0; l < 2; l++) {
+        int had = pw_trunk_experts(base->trunk, l), first = pw_trunk_experts(one->trunk, l) - had,
+            second = pw_trunk_experts(two->trunk, l) - had;
+        ck_assert_int_eq(pw_trunk_experts(m->trunk, l), had + first + second);
+        clones += first * second;
+    }
+    ck_assert_msg(clones > 0, "no layer was cloned in by both");
+    pwy_model_free(m);
+}
+END_TEST
+
+START_TEST(merged_again_nothing_changes)
+{
+    pwy_model *m = merged(one, two), *again = rig_reopened(m);
+    pwy_model *known[] = {one, two, base, again};
+    for (int i = 0; i < 4; i++) {
+        pwy_model *more = merged(m, known[i]);
+        same_file(m, more);
+        is_all(more);
+        pwy_model_free(more);
+    }
+    pwy_model *self = merged(base, base), *grown = merged(base, one);
+    same_file(self, base);
+    is_all(m);
+    rig_same_answers(grown, NULL, WAVE, 1, wave);
+    rig_same_answers(grown, NULL, OLD, 1, old);
+    pwy_model_free(grown);
+    pwy_model_free(self);
+    pwy_model_free(again);
+    pwy_model_free(m);
+}
+END_TEST
+
+/* Merged from files, the models freed in between, and with a third. */
+START_TEST(three_of_them)
+{
+    pwy_model *first = rig_reopened(one), *second = rig_reopened(two), *third = rig_added(base, TONE, how);
+    char *tone = rig_ask(third, NULL, TONE, 16, 1);
+    pwy_model *m = merged(first, second), *all = merged(third, m);
+    pwy_model_free(first);
+    pwy_model_free(second);
+    pwy_model_free(m);
+    is_all(all);
+    rig_same_answers(all, NULL, TONE, 16, tone);
+    pwy_model *again = rig_reopened(all), *cut;
+    static const char *const names[] = {"both"};
+    is_all(again);
+    OK(pwy_model_extract(again, names, 1, &cut));
+    rig_same_answers(cut, NULL, BOTH, 16, both);
+    rig_same_digest(cut, "both", two, "both");
+    OK(pwy_model_check(cut, NULL));
+    free(tone);
+    pwy_model_free(cut);
+    pwy_model_free(again);
+    pwy_model_free(all);
+    pwy_model_free(third);
+}
+END_TEST
+
+/* A few of its tasks alone: what it had of the base is not there to be the same. */
+START_TEST(with_a_part)
+{
+    static const char *const names[] = {"both"};
+    pwy_model *cut, *m;
+    OK(pwy_model_extract(two, names, 1, &cut));
+    m = merged(one, cut);
+    is_all(m);
+    pwy_model_free(m);
+    pwy_model_free(cut);
+}
+END_TEST
+
+/* The same name is not the same task; under another it comes along. */
+START_TEST(of_one_name)
+{
+    pwy_model *twin = rig_added(base, BOTH, otherwise), *price = rig_sealed(open_base, "price", NULL);
+    pwy_model *out = NULL, *other;
+    FAILS(pwy_model_merge(two, twin, &out), PWY_E_EXISTS);
+    SAYS("'both'");
+    SAYS("digests differ");
+    FAILS(pwy_model_merge(price, one, &out), PWY_E_EXISTS);
+    SAYS("'words', sealed in the second alone");
+    ck_assert_ptr_null(out);
+    OK(pwy_model_rename(twin, "both", "again", &other));
+    pwy_model *m = merged(two, other);
+    rig_same_answers(m, NULL, BOTH, 16, both);
+    rig_same_digest(m, "again", twin, "both");
+    OK(pwy_model_check(m, NULL));
+    pwy_model_free(m);
+    pwy_model_free(other);
+    pwy_model_free(price);
+    pwy_model_free(twin);
+}
+END_TEST
+
+START_TEST(what_cannot_be_merged)
+{
+    pwy_model *out = NULL, *other = rig_trained(rig_model(NULL, 1 << R_BYTES, NULL), "steps: 3, batch: 8, seed: 4"),
+              *strange = rig_sealed(other, NULL, NULL), *twin = rig_added(base, WAVE, otherwise), *renamed;
+    FAILS(pwy_model_merge(one, open_base, &out), PWY_E_STATE);
+    SAYS("'words' is not sealed");
+    FAILS(pwy_model_merge(one, strange, &out), PWY_E_ARGUMENT);
+    SAYS("trunk.");
+    OK(pwy_model_rename(twin, "wave", "sea", &renamed));
+    FAILS(pwy_model_merge(one, renamed, &out), PWY_E_ARGUMENT);     /* both brought the sense, and fitted it */
+    SAYS("'series.");
+    ck_assert_ptr_null(out);
+    pwy_model_free(renamed);
+    pwy_model_free(twin);
+    pwy_model_free(strange);
+    pwy_model_free(other);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("merge");
+    TCase *t = tcase_create("merge");
+    tcase_set_timeout(t, 240);
+    tcase_add_unchecked_fixture(t, open_models, close_models);
+    tcase_add_test(t, what_two_added_comes_together);
+    tcase_add_test(t, clones_of_both_are_kept);
+    tcase_add_test(t, merged_again_nothing_changes);
+    tcase_add_test(t, three_of_them);
+    tcase_add_test(t, with_a_part);
+    tcase_add_test(t, of_one_name);
+    tcase_add_test(t, what_cannot_be_merged);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+int main(void)
+{
+    SRunner *r = srunner_create(suite());
+    srunner_run_all(r, CK_ENV);
+    int n = srunner_ntests_failed(r);
+    srunner_free(r);
+    return n != 0;
+}
