@@ -1,6 +1,6 @@
 #!/bin/sh
 # The order of the layers: a directory under src/ includes only itself and what stands before it; some libraries'
-# headers have one home; the program sees the public headers only.
+# headers have one home; the program sees the public headers only, and base/nearest.h.
 set -u
 top=${top_srcdir:-$(dirname "$0")/..}
 cd "$top/src" || exit 99
@@ -71,7 +71,7 @@ for source in */*.c */*.h; do
     grep -q "src/$source\( \|\$\|\\\\\)" */files.mk || complain "src/$source is in no files.mk"
 done
 
-wrong=$(grep -Hn '^ *# *include *"' cli/*.[ch] 2> /dev/null | grep -vE '"(cli|config)\.h"')
+wrong=$(grep -Hn '^ *# *include *"' cli/*.[ch] 2> /dev/null | grep -vE '"(cli|config|\.\./base/nearest)\.h"')
 [ -z "$wrong" ] || complain "src/$wrong
 the program sees the public headers only"
 wrong=$(grep -Hn '^ *# *include *"' media/*.[ch] 2> /dev/null | grep -vE '"(media/[a-z_]*|config)\.h"')

@@ -172,6 +172,11 @@ test_help() {
     run 2 "no command"
     run 2 "an unknown command" fly
     says "an unknown command" "no command 'fly'"
+    run 2 "a mistyped command" trian
+    says "a mistyped command" "no command 'trian'; did you mean 'train'?"
+    one_line "a mistyped command"
+    run 2 "a mistyped option" seal one.pathways --tolerence 0.1
+    says "a mistyped option" "no option '--tolerence'; did you mean '--tolerance'?"
 }
 
 test_train() {
@@ -533,6 +538,34 @@ test_inspect() {
     one_line "inspect of what is no model"
 }
 
+# tensor_at MODEL TENSOR: where the bytes of the first of that name (a pattern) begin in the file.
+tensor_at() {
+    header=$(od -A n -t u8 -N 8 "$1" | tr -d ' ')
+    offset=$(tail -c +9 "$1" | head -c "$header" | tr '}' '\n' |
+        sed -n "s|.*\"$2\":{.*\"data_offsets\":\[\([0-9]*\),.*|\1|p" | head -n 1)
+    echo $((8 + header + offset))
+}
+# damage MODEL AT: another byte there, in a copy.
+damage() {
+    cp "$1" two.pathways
+    byte=$(od -A n -t u1 -j "$2" -N 1 "$1" | tr -d ' ')
+    printf "\\$(printf %03o $(((byte + 1) % 256)))" | dd of=two.pathways bs=1 seek="$2" conv=notrunc 2> /dev/null
+}
+
+verify_sealed() {
+    run 0 "verify what is sealed" verify sealed.pathways
+    lines "verify what is sealed" 0 out
+    for tensor in task/size/head.w trunk.0.qkv trunk.0.experts.w2 pathways.registry.names; do
+        damage sealed.pathways "$(tensor_at sealed.pathways "$tensor")"
+        run 1 "verify a changed byte of $tensor" verify two.pathways
+        prints "verify a changed byte of $tensor" "two.pathways: $tensor "
+        lines "verify a changed byte of $tensor" 1 out
+    done
+    damage sealed.pathways "$(tensor_at sealed.pathways '__pad[^"]*')"
+    run 1 "verify changed padding" verify two.pathways
+    prints "verify changed padding" "padding"
+}
+
 test_verify() {
     run 0 "verify" verify one.pathways
     lines "verify" 0 out
@@ -548,6 +581,7 @@ test_verify() {
     json_lines "verify damaged digests" file part why
     prints "verify damaged digests" '"part":"pathways.digests"'
     run 1 "verify what is not there" verify nowhere.pathways
+    verify_sealed
     run 1 "pack what is not there" pack nowhere.pathways
     rm -f two.pathways
 }

@@ -1,6 +1,7 @@
 /* The thread's last error, and the two macros that pass one on. Public half: pathways/status.h. */
 #ifndef PW_ERROR_H
 #define PW_ERROR_H
+#include "base/nearest.h"
 #include "pathways/status.h"
 
 /* Records status and message as the thread's last error; returns status, so that a caller can `return pw_fail(...)`.
@@ -13,8 +14,6 @@ pwy_status pw_fail_at(pwy_status status, const char *file, long line, const char
 pwy_status pw_fail_task(const char *task);
 /* Out of memory for `bytes`: sets PWY_E_NOMEM. */
 pwy_status pw_fail_nomem(size_t bytes);
-/* The word of `words` (NULL-terminated) nearest to `word` by edit distance, or NULL when none is near. */
-const char *pw_nearest(const char *word, const char *const *words);
 
 #define PW_TRY(call) do { pwy_status status_ = (call); if (status_ != PWY_OK) return status_; } while (0)
 /* For a pointer that an allocator has given: it has set the error. */

@@ -1,4 +1,5 @@
 /* What the commands share: flags, messages, the context. */
+#include "../base/nearest.h"
 #include "cli.h"
 #include "config.h"
 #ifdef HAVE_MEDIA
@@ -61,6 +62,21 @@ static bool set_rest(pwy_options *rest, const char *name, size_t len, const char
     return pwy_options_set(rest, key, value) == PWY_OK;
 }
 
+enum { FLAGS = 64, LONGEST = 63 };
+
+static void no_flag(const struct cli_command *c, const struct cli_flag *flags, const char *name, size_t len)
+{
+    const char *names[FLAGS + 1];
+    char word[LONGEST + 1];
+    int n = 0;
+    for (; flags[n].name != NULL && n < FLAGS; n++) names[n] = flags[n].name;
+    names[n] = NULL;
+    snprintf(word, sizeof word, "%.*s", len > LONGEST ? LONGEST : (int)len, name);
+    const char *near = pw_nearest(word, names);
+    if (near == NULL) cli_usage(c, "no option '%.*s'", (int)len, name);
+    else cli_usage(c, "no option '%.*s'; did you mean '%s'?", (int)len, name, near);
+}
+
 struct cursor { const struct cli_command *c; int argc; char **argv; int at; const struct cli_flag *flags;
     pwy_options *rest; };
 
@@ -72,7 +88,7 @@ static bool one_flag(struct cursor *u)
     const struct cli_flag *flag = find_flag(u->flags, name, len);
     bool dashes = name[1] == '-';
     if (flag == NULL && (u->rest == NULL || !dashes))
-        return cli_usage(u->c, "no option '%.*s'", (int)len, name), false;
+        return no_flag(u->c, u->flags, name, len), false;
     if (flag != NULL && flag->value == NULL) return *flag->given = true;
     if (value != NULL) value++;
     else if (u->at + 1 < u->argc) value = u->argv[++u->at];

@@ -1,4 +1,5 @@
 /* The program `pathways`. */
+#include "../base/nearest.h"
 #include "cli.h"
 #include <locale.h>
 #include <stdio.h>
@@ -52,6 +53,19 @@ static int help(FILE *to)
     return to == stdout ? CLI_DONE : CLI_USAGE;
 }
 
+static int no_command(const char *name)
+{
+    const char *names[sizeof cli_commands / sizeof *cli_commands];
+    int n = 0;
+    for (const struct cli_command *c = cli_commands; c->name != NULL; c++) names[n++] = c->name;
+    names[n] = NULL;
+    const char *near = pw_nearest(name, names);
+    fprintf(stderr, "pathways: no command '%s'", name);
+    if (near == NULL) return fprintf(stderr, "\n\n"), help(stderr);
+    fprintf(stderr, "; did you mean '%s'? `pathways --help` lists them all\n", near);
+    return CLI_USAGE;
+}
+
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
@@ -60,7 +74,5 @@ int main(int argc, char **argv)
     if (asked) return help(stdout);
     if (strcmp(argv[1], "--version") == 0) return printf("pathways %s (%s)\n", pwy_version(), pwy_features()), CLI_DONE;
     const struct cli_command *c = cli_command(argv[1]);
-    if (c != NULL) return c->run(argc - 2, argv + 2);
-    fprintf(stderr, "pathways: no command '%s'\n\n", argv[1]);
-    return help(stderr);
+    return c != NULL ? c->run(argc - 2, argv + 2) : no_command(argv[1]);
 }
