@@ -1,4 +1,7 @@
 /* Golden inputs: every task that is sealed keeps some, however large its rows, whatever it learned from. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "base/example_bytes.h"
 #include "model/model.h"
 #include "train_rig.h"
@@ -113,7 +116,8 @@ static void large_picture(pwy_example *ex, int64_t i)
 static void large_letters(int task, pwy_example *ex, int64_t i)
 {
     char letters[10001];
-    for (int b = 0; b < 10000; b++) letters[b] = b % 6 == 5 ? ' ' : (char)('a' + (b * (i % 2 ? 3 : 5) + b / 7 + i) % 26);
+    for (int b = 0; b < 10000; b++)
+        letters[b] = b % 6 == 5 ? ' ' : (char)('a' + (b * (i % 2 ? 3 : 5) + b / 7 + i) % 26);
     letters[10000] = '\0';
     if (task == R_BYTES) OK(pwy_example_set_bytes(ex, "frame", letters, 10000));
     else OK(pwy_example_set_text(ex, rig_task[task].part, letters, -1));
@@ -258,17 +262,48 @@ START_TEST(learned_by_doing_alone)
 }
 END_TEST
 
+/* A file whose bytes are what was written, but a task's answers are not: its digests say nothing, the replay does, and
+   the program names the task. */
+START_TEST(found_in_a_file)
+{
+    char path[128], line[256] = "", command[256];
+    pwy_model *m = rig_trained(rig_model(NULL, 1 << R_TEXT | 1 << R_TABLE, NULL), "steps: 2, batch: 4"), *sealed, *back;
+    OK(pwy_model_seal(m, NULL, NULL, &sealed));
+    change_one_answer(sealed, "words", 0);
+    strcpy(path, in_folder("one.pathways"));
+    OK(pwy_model_save(sealed, path));
+    OK(pwy_model_verify(NULL, path, NULL, NULL));
+    OK(pwy_model_open(NULL, path, &back));
+    FAILS(pwy_model_check(back, NULL), PWY_E_FORMAT);
+    SAYS("'words'");
+    OK(pwy_model_check(back, "price"));
+    if (access("./pathways", X_OK) == 0) {
+        snprintf(command, sizeof command, "./pathways verify %s", path);
+        FILE *out = popen(command, "r");
+        ck_assert_ptr_nonnull(fgets(line, sizeof line, out));
+        ck_assert_msg(strstr(line, "task 'words'") != NULL, "it says '%s'", line);
+        ck_assert_ptr_null(fgets(line, sizeof line, out));
+        ck_assert_int_eq(pclose(out) >> 8, 1);
+    }
+    pwy_model_free(back);
+    pwy_model_free(sealed);
+    pwy_model_free(m);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("golden");
     TCase *t = tcase_create("golden");
     tcase_set_timeout(t, 240);
+    tcase_add_checked_fixture(t, make_folder, remove_folder);
     tcase_add_test(t, texts_and_bytes_are_cut);
     tcase_add_test(t, pixels_are_cut);
     tcase_add_test(t, samples_and_cells_are_cut);
     tcase_add_loop_test(t, large_rows_are_kept_cut, 0, R_TASKS);
     tcase_add_test(t, what_cannot_be_cut_is_whole);
     tcase_add_test(t, learned_by_doing_alone);
+    tcase_add_test(t, found_in_a_file);
     suite_add_tcase(s, t);
     return s;
 }

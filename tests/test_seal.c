@@ -440,6 +440,42 @@ START_TEST(what_an_open_task_may_meet_stays)
 }
 END_TEST
 
+/* The rest is trained on with all that moves a weight: moments, decay, dropout. What is sealed stays to the bit. */
+START_TEST(trained_on_nothing_sealed_moves)
+{
+    static const char *const ways[] = {
+        "{steps: 30, batch: 8, lr: 0.01, weight_decay: 0.5, dropout: 0.2, clip: 100}",
+        "{steps: 30, batch: 8, lr: 0.01, weight_decay: 0.5, optimizer: adafactor, accumulate: 2}",
+        "{steps: 30, batch: 8, lr: 0.01, weight_decay: 0.5, recompute: true, threads: 2}"};
+    enum { KEPT = 1 << R_TEXT | 1 << R_TABLE };
+    pwy_model *half = rig_sealed(before, "words", NULL), *most = rig_sealed(half, "price", NULL);
+    pwy_model *file = rig_reopened(most);
+    char *kept = rig_ask(most, NULL, KEPT, 16, 1), *open = rig_ask(most, NULL, 1 << R_IMAGE, 16, 1), *now;
+    pwy_registry *rows = rig_registry(NULL, OLD);
+    for (int from_file = 0; from_file < 2; from_file++) {
+        pwy_model *start;
+        OK(pwy_model_with_sources(from_file ? file : most, rows, &start));
+        pwy_model *after = rig_trained(start, ways[_i]), *again = rig_reopened(after);
+        rig_same_answers(after, NULL, KEPT, 16, kept);
+        rig_same_answers(again, "threads: 2", KEPT, 1, kept);
+        rig_same_digest(again, "words", half, "words");
+        rig_same_digest(again, "price", most, "price");
+        OK(pwy_model_check(again, NULL));
+        now = rig_ask(after, NULL, 1 << R_IMAGE, 16, 1);
+        ck_assert_msg(strcmp(now, open) != 0, "training moved nothing");
+        free(now);
+        pwy_model_free(again);
+        pwy_model_free(after);
+    }
+    free(kept);
+    free(open);
+    pwy_registry_free(rows);
+    pwy_model_free(file);
+    pwy_model_free(most);
+    pwy_model_free(half);
+}
+END_TEST
+
 /* A byte of what a sealed task reads is changed, and found; one that it does not read is not its matter. */
 START_TEST(a_changed_number_is_found)
 {
@@ -582,6 +618,7 @@ static Suite *suite(void)
     tcase_add_test(t, added_to_a_file);
     tcase_add_test(t, sealed_beside_a_file);
     tcase_add_test(t, trained_on_beside_a_file);
+    tcase_add_loop_test(t, trained_on_nothing_sealed_moves, 0, 3);
     tcase_add_test(t, a_model_over_another_holds_it);
     tcase_add_test(t, added_twice_behind_what_is_open);
     tcase_add_test(t, added_again_is_the_same_file);
