@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "data/data.h"
+#include "suite.h"
 
 static char folder[256];
 static pwy_context *ctx;
@@ -195,10 +196,6 @@ static inline int run_tests(const char *name, const TTest *const *tests, size_t 
     for (size_t t = 0; t < n; t++)
         tcase_add_test(c, tests[t]);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }
 #endif

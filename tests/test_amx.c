@@ -9,6 +9,7 @@
 #define pw_panels_amx emulated_panels
 #include "kern/amx.c"
 #undef pw_panels_amx
+#include "suite.h"
 
 #ifdef PW_HAVE_AVX
 extern const struct pw_panels pw_panels_amx;
@@ -172,9 +173,5 @@ int main(void)
     tcase_add_test(tc, alone_and_among_others);
 #endif
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

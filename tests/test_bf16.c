@@ -1,6 +1,7 @@
 /* Products of rounded operands, in every table and on any threads; and runs that train by them. */
 #include "train_rig.h"
 #include "kern/exec.h"
+#include "suite.h"
 
 enum { MOST = 11 };
 
@@ -216,9 +217,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

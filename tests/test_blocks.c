@@ -4,6 +4,7 @@
 #include <math.h>
 #include "param_rig.h"
 #include "route_rig.h"
+#include "suite.h"
 
 #ifdef PATHWAYS_DOUBLE
 static const double near = 1e-9;
@@ -183,9 +184,5 @@ int main(void)
     TCase *tests = tcase_create("torch");
     tcase_add_loop_test(tests, blocks, 0, MODELS);
     suite_add_tcase(suite, tests);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite);
 }

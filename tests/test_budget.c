@@ -2,6 +2,7 @@
    it together no more than it was given. */
 #include "model/model.h"
 #include "train_rig.h"
+#include "suite.h"
 
 enum { OLD = 1 << R_TEXT, ROWS = 24 };
 
@@ -275,9 +276,5 @@ int main(void)
     tcase_add_test(t, no_more_without_a_pathway);
     tcase_add_test(t, no_more_of_several);
     suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int n = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n != 0;
+    return run_suite(s);
 }

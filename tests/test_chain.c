@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "file/chain.h"
+#include "suite.h"
 
 #define OK(call) ck_assert_msg((call) == PWY_OK, "%s", pwy_error_message())
 #define FAILS(call, status) ck_assert_int_eq(call, status)
@@ -613,9 +614,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

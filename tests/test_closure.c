@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "pathways/closure.h"
+#include "suite.h"
 
 struct seen { int calls, destroyed; double sum; const char *text; void *pointer; };
 
@@ -147,9 +148,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "kern/context.h"
 #include "pathways/version.h"
+#include "suite.h"
 
 static int destroyed;
 
@@ -184,9 +185,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite());
 }

@@ -2,6 +2,7 @@
 #include "data_help.h"
 
 #include "pathways/media.h"
+#include "suite.h"
 
 struct set { const char *task; int64_t rows; int labels, bad; };
 
@@ -207,9 +208,5 @@ int main(void)
     tcase_add_test(c, test_series);
     tcase_add_test(c, test_rows);
     suite_add_tcase(suite, c);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite);
 }

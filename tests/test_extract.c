@@ -3,6 +3,7 @@
 #include "model/model.h"
 #include "tok/tok.h"
 #include "train_rig.h"
+#include "suite.h"
 
 enum { MANY = 64, CANDIDATES = 8, MORE = 64 << 10 };
 
@@ -169,9 +170,5 @@ int main(void)
     TCase *t = add_case(s, "extract");
     tcase_add_test(t, one_of_64_tasks);
     tcase_add_test(t, one_of_64_texts);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(s);
 }

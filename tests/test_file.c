@@ -5,6 +5,7 @@
 #include "model_rig.h"
 #include "file/chain.h"
 #include "model/model.h"
+#include "suite.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -477,9 +478,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

@@ -5,6 +5,7 @@
 #include "base/example_bytes.h"
 #include "model/model.h"
 #include "train_rig.h"
+#include "suite.h"
 
 enum { CUT = 2048 };
 
@@ -310,9 +311,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

@@ -2,6 +2,7 @@
 #include "model/model.h"
 #include "train/train.h"
 #include "seal_rig.h"
+#include "suite.h"
 
 #define SPARSE "d: 16, layers: 2, heads: 2, experts: 4, topk: 2, hidden: 16, vocab: 300, window: 48"
 enum { OLD = 1 << R_TEXT | 1 << R_TABLE | 1 << R_IMAGE, SOME = OLD | 1 << R_GO };
@@ -441,9 +442,5 @@ int main(void)
     tcase_add_test(t, in_place_of_its_file);
     tcase_add_loop_test(t, what_cannot_be_asked, 0, COUNT(wrong));
     tcase_add_test(t, what_cannot_grow);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

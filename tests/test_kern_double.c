@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include "kern/exec.h"
+#include "suite.h"
 
 static real *numbers(size_t n, uint64_t seed)
 {
@@ -69,9 +70,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite());
 }

@@ -6,6 +6,7 @@
 #include "model/model.h"
 #include "train/train.h"
 #include "train_rig.h"
+#include "suite.h"
 
 enum { TASKS = 1 << R_TEXT | 1 << R_TABLE };
 
@@ -391,9 +392,5 @@ int main(void)
     tcase_add_test(t, saved_and_gone_on);
     tcase_add_test(t, counted);
     tcase_add_test(t, memory_is_bounded);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(s);
 }

@@ -1,6 +1,7 @@
 /* Two models that grew from one, each on its own, made one. */
 #include "model/model.h"
 #include "seal_rig.h"
+#include "suite.h"
 
 enum { OLD = 1 << R_TEXT | 1 << R_IMAGE | 1 << R_TABLE, WAVE = 1 << R_SERIES, BOTH = 1 << R_TWO, TONE = 1 << R_AUDIO,
        MINE = OLD | WAVE | BOTH };
@@ -211,9 +212,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

@@ -1,5 +1,6 @@
 /* Models that answer: the same bits however they are asked, what cannot be answered, and who outlives whom. */
 #include "model_rig.h"
+#include "suite.h"
 #include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -594,9 +595,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

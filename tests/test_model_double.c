@@ -2,6 +2,7 @@
 #include "model_rig.h"
 #include "param_rig.h"
 #include "model/infer.h"
+#include "suite.h"
 
 enum { BATCH = 3, ENTRIES = 4 };
 
@@ -174,9 +175,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

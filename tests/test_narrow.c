@@ -7,6 +7,7 @@
 #include "route/usage.h"
 #include "train/train.h"
 #include "train_rig.h"
+#include "suite.h"
 
 #define WIDTHS "d: 16, heads: 2, hidden: 8, vocab: 300, "
 #define SHAPE WIDTHS "layers: 2, experts: 16, topk: 2"
@@ -486,9 +487,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

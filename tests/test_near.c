@@ -3,6 +3,7 @@
 #include "model/model.h"
 #include "train/near.h"
 #include "train_rig.h"
+#include "suite.h"
 
 enum { TASKS = 36, ROWS = 12 };         /* more than are tried one by one */
 
@@ -117,9 +118,5 @@ int main(void)
     tcase_add_test(t, distances_by_data);
     tcase_add_test(t, among_many);
     suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int n = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n != 0;
+    return run_suite(s);
 }

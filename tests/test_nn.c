@@ -1,6 +1,7 @@
 /* The layers in float: whose bits depend on what. */
 #include "nn_rig.h"
 #include "param_rig.h"
+#include "suite.h"
 
 static void check_same(const char *what, size_t n, const real *a, const real *b)
 {
@@ -505,9 +506,5 @@ int main(void)
     tcase_add_test(tests, test_slices_of_a_file);
     tcase_add_test(tests, test_borrowing);
     suite_add_tcase(suite, tests);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* Every layer's backward against central differences, in double. */
 #include "nn_rig.h"
+#include "suite.h"
 
 enum { PROBES = 300 };
 
@@ -289,9 +290,5 @@ int main(void)
     tcase_add_test(tests, test_losses);
     tcase_add_test(tests, test_extreme_logits);
     suite_add_tcase(suite, tests);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite);
 }

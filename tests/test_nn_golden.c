@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include "nn_rig.h"
+#include "suite.h"
 
 static json_t *golden;
 
@@ -100,9 +101,5 @@ int main(void)
     tcase_add_test(tests, test_conv);
     tcase_add_test(tests, test_losses);
     suite_add_tcase(suite, tests);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite);
 }

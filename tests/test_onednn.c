@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "kern/exec.h"
+#include "suite.h"
 
 static const struct pw_kern *reference, *onednn;
 static const int sizes[][3] = { { 1, 1, 1 }, { 1, 60, 300 }, { 5, 17, 8 }, { 64, 96, 256 }, { 65, 97, 257 },
@@ -143,9 +144,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite());
 }

@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "param_rig.h"
 #include "train/train.h"
+#include "suite.h"
 
 enum { EXPERTS = 6, IN = 16, OUT = 1030, SIZE = IN * OUT, STEPS = 100 };
 
@@ -231,9 +232,5 @@ int main(void)
     tcase_add_test(t, a_long_sleep);
     tcase_add_test(t, as_pytorch_does);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(s);
 }

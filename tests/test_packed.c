@@ -1,6 +1,7 @@
 /* A trunk whose weights are packed: as numbers it answers with the same bits, in fewer bits nearly so; alone, in a batch
    and row by row it answers the same. */
 #include "route_rig.h"
+#include "suite.h"
 
 enum { KINDS = 4, D = 32, N = RIG_ROWS * D };
 
@@ -167,9 +168,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite());
 }

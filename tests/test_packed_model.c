@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #endif
 #include "model_rig.h"
+#include "suite.h"
 #include <unistd.h>
 
 enum { TASKS = 1 << R_TEXT | 1 << R_TABLE | 1 << R_WRITE, ROWS = 16 };
@@ -166,9 +167,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite());
 }

@@ -1,6 +1,7 @@
 /* Pathways: a task's own way through the trunk. */
 #include "route/pathway.h"
 #include "route_rig.h"
+#include "suite.h"
 
 enum { D = 8, E = 4, N = RIG_ROWS * D };
 
@@ -140,9 +141,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

@@ -1,5 +1,6 @@
 /* What each of the router's policies decides, and what it refuses. */
 #include "route_rig.h"
+#include "suite.h"
 
 static struct pw_routes *decide(struct rig *r, const struct pw_router_config *c, int n, const struct pw_segment *s,
                                 const real *logits)
@@ -400,9 +401,5 @@ int main(void)
     tcase_add_test(c, every_policy_takes_what_comes);
     tcase_add_test(c, hopeless_logits_stay_finite);
     suite_add_tcase(s, c);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int n = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n != 0;
+    return run_suite(s);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kern/exec.h"
+#include "suite.h"
 
 enum { MOST = 12 };
 
@@ -213,9 +214,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite());
 }

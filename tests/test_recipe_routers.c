@@ -1,6 +1,7 @@
 /* Models of every router that a recipe may name: trained, saved, opened, asked alone and together. */
 #include "model_rig.h"
 #include "model/model.h"
+#include "suite.h"
 
 #define SHAPE "d: 16, layers: 2, heads: 2, experts: 4, hidden: 16, vocab: 300, window: 48, "
 enum { ENCODERS = 1 << R_TEXT | 1 << R_TABLE | 1 << R_IMAGE, ALL = ENCODERS | 1 << R_WRITE | 1 << R_GO };
@@ -131,9 +132,5 @@ int main(void)
     tcase_add_test(c, a_callers_router);
     tcase_add_test(c, what_cannot_be);
     suite_add_tcase(s, c);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int n = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n != 0;
+    return run_suite(s);
 }

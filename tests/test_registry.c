@@ -8,6 +8,7 @@
 #include "file/chain.h"
 #include "file/registry_file.h"
 #include "pathways/pathways.h"
+#include "suite.h"
 
 #define OK(call) ck_assert_msg((call) == PWY_OK, "%s: %s", #call, pwy_error_message())
 
@@ -584,9 +585,5 @@ int main(void)
     tcase_set_timeout(t, 120);
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) tcase_add_test(t, tests[i]);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(s);
 }

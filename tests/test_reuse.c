@@ -7,6 +7,7 @@
 #include "train/train.h"
 #include "train/use.h"
 #include "train_rig.h"
+#include "suite.h"
 
 enum { OLD = 1 << R_TEXT | 1 << R_TABLE | 1 << R_WRITE | 1 << R_IMAGE, ROWS = 12 };
 
@@ -323,9 +324,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

@@ -2,6 +2,7 @@
 #include "param_rig.h"
 #include "route_rig.h"
 #include "pathways/router.h"
+#include "suite.h"
 
 /* --- choices --- */
 
@@ -770,9 +771,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

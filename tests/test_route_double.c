@@ -1,6 +1,7 @@
 /* Gradients of the router, the experts and the trunk against finite differences, and against PyTorch's. */
 #include "param_rig.h"
 #include "route_rig.h"
+#include "suite.h"
 #include <jansson.h>
 
 typedef double (*loss_fn)(void *arg);
@@ -789,9 +790,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

@@ -1,5 +1,6 @@
 /* pathways/router.h: the router by itself. */
 #include "pathways/router.h"
+#include "suite.h"
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -220,9 +221,5 @@ int main(void)
     tcase_add_test(c, one_row_for_a_task);
     tcase_add_test(c, a_function_of_the_callers);
     suite_add_tcase(s, c);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int n = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n != 0;
+    return run_suite(s);
 }

@@ -2,6 +2,7 @@
 #include "model_rig.h"
 #include "model/model.h"
 #include "pathways/routes.h"
+#include "suite.h"
 
 #define BARE "d: 16, layers: 2, heads: 2, hidden: 16, vocab: 300, window: 48"
 #define SHAPE BARE ", experts: 4, topk: 2"
@@ -296,9 +297,5 @@ int main(void)
     tcase_add_test(c, a_record_counts);
     tcase_add_test(c, a_record_counts_drops);
     suite_add_tcase(s, c);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int n = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n != 0;
+    return run_suite(s);
 }

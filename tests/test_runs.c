@@ -4,6 +4,7 @@
 #endif
 #include "train_rig.h"
 #include "train/train.h"
+#include "suite.h"
 #include <pthread.h>
 
 /* --- the same file --- */
@@ -404,9 +405,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "file/file.h"
+#include "suite.h"
 
 static pwy_status to_buf(void *arg, const void *data, size_t len)
 {
@@ -370,9 +371,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

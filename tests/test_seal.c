@@ -6,6 +6,7 @@
 #include "model/model.h"
 #include "train/train.h"
 #include "seal_rig.h"
+#include "suite.h"
 
 enum { OLD = 1 << R_TEXT | 1 << R_IMAGE | 1 << R_TABLE };
 
@@ -639,9 +640,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

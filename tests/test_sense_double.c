@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "base/rng.h"
 #include "sense_help.h"
+#include "suite.h"
 
 extern const struct pw_sense_ops pw_sense_image, pw_sense_audio, pw_sense_series, pw_sense_table;
 
@@ -174,9 +175,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

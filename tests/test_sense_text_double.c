@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sense/sense.h"
+#include "suite.h"
 
 extern const struct pw_sense_ops pw_sense_text, pw_sense_bytes;
 
@@ -195,9 +196,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

@@ -21,6 +21,7 @@
 #include "sys/cpu.h"
 #include "sys/file.h"
 #include "sys/pool.h"
+#include "suite.h"
 
 #define ck_message(part) ck_assert_msg(strstr(pwy_error_message(), part) != NULL, "message: %s", pwy_error_message())
 
@@ -493,9 +494,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite());
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "task/record.h"
 #include "task/task.h"
+#include "suite.h"
 
 static pwy_registry *tasks;
 
@@ -744,9 +745,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "pathways/tokenizer.h"
 #include "tok/bpe.h"
+#include "suite.h"
 
 static const char *const texts[] = {
     "the cat sat on the mat, the cat ate the rat", "the other mother bothers the father",
@@ -408,9 +409,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

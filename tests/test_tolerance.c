@@ -3,6 +3,7 @@
 #include "model/infer.h"
 #include "train/train.h"
 #include "train_rig.h"
+#include "suite.h"
 
 #define SHAPE "d: 16, layers: 2, heads: 2, experts: 16, topk: 2, hidden: 32, vocab: 300, window: 48"
 
@@ -419,9 +420,5 @@ int main(void)
     tcase_add_test(t, added_tasks_keep_to_the_tolerance);
     tcase_add_test(t, clones_go_with_the_list);
     tcase_add_test(t, thin_beside_a_file);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(s);
 }

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include "model/which.h"
 #include "train/train.h"
+#include "suite.h"
 
 /* --- every parameter --- */
 
@@ -660,9 +661,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n != 0;
+    return run_suite(suite());
 }

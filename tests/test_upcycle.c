@@ -1,6 +1,7 @@
 /* Sparse models out of dense ones: the same answers, experts that part as they train on, and what cannot be asked. */
 #include "model/model.h"
 #include "train_rig.h"
+#include "suite.h"
 
 #define DENSE "d: 16, layers: 2, heads: 2, experts: 0, hidden: 24, shared: 1, vocab: 300, window: 48"
 enum { SOME = 1 << R_TEXT | 1 << R_TABLE | 1 << R_GO };
@@ -236,9 +237,5 @@ int main(void)
     tcase_add_loop_test(t, what_cannot_be_asked, 0, COUNT(wrong));
     tcase_add_test(t, what_cannot_be_upcycled);
     tcase_add_test(t, sources_that_do_not_fit);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -3,6 +3,7 @@
 #include "model/which.h"
 #include "param_rig.h"
 #include "train/train.h"
+#include "suite.h"
 
 enum { ASKED = 1 << R_TEXT | 1 << R_TABLE | 1 << R_BYTES | 1 << R_SERIES | 1 << R_AUDIO | 1 << R_IMAGE };
 
@@ -454,9 +455,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n > 0;
+    return run_suite(suite());
 }
