@@ -42,9 +42,10 @@ struct cli_scored { char *task; int higher_is_better; double score; };
 /* A row of the n scores, after the task of that name, or the last of tasks (NULL); new tasks in the order of tasks. */
 bool cli_matrix_add(const char *path, const char *after, const pwy_registry *tasks, const struct cli_scored *scored,
                     int n);
-/* make: an empty one where there is no file. */
-/* The scores of a model that has learned nothing; tasks that the matrix does not have are added, in the model's order. */
+/* The scores of a model that has learned nothing; tasks that the matrix does not have are added, in the model's
+   order. */
 bool cli_matrix_baseline(const char *path, const pwy_registry *tasks, const struct cli_scored *scored, int n);
+/* make: an empty one where there is no file. */
 bool cli_matrix_read(const char *path, bool make, pwy_continual **out);
 bool cli_matrix_write(const pwy_continual *matrix, const char *path);
 /* predict_any.c: predict without a task's name, of a model with several. argc at least 1; both of the caller's. */

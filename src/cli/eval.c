@@ -14,9 +14,11 @@ static const char more[] =
     "                       active_params total_params flops\n"
     "  --split NAME         train, valid or test (the default)\n"
     "  --task NAME          this task alone\n"
-    "  --matrix FILE        put the scores into FILE as the row of the task learned last; `pathways continual` reads it\n"
+    "  --matrix FILE        put the scores into FILE as the row of the task learned last; `pathways continual`\n"
+    "                       reads it\n"
     "  --after NAME         the task that was learned last, where it is not the model's last\n"
-    "  --baseline           into FILE as what a model scores that has learned nothing: forward transfer starts from it\n"
+    "  --baseline           into FILE as what a model scores that has learned nothing: forward transfer\n"
+    "                       starts from it\n"
     "  --data DIR           the folder that the recipe's paths start from\n"
     "  --threads N          default 1; the scores are the same to the bit\n"
     "  --shuffle-routes KEY permute the routers' choices by KEY: what the routing is worth\n"
@@ -210,8 +212,8 @@ int cli_eval(int argc, char **argv)
     struct eval e = {0};
     struct cli_flag flags[] = {{"--json", NULL, &e.json}, {"--split", &e.split, NULL}, {"--task", &e.task, NULL},
         {"--data", &e.data, NULL}, {"--threads", &e.threads, NULL}, {"--shuffle-routes", &e.shuffle, NULL},
-        {"--path", &e.path, NULL}, {"--max-bad-rows", &e.max_bad, NULL}, {"--matrix", &e.matrix, NULL}, {"--after", &e.after, NULL},
-        {"--baseline", NULL, &e.baseline},
+        {"--path", &e.path, NULL}, {"--max-bad-rows", &e.max_bad, NULL}, {"--matrix", &e.matrix, NULL},
+        {"--after", &e.after, NULL}, {"--baseline", NULL, &e.baseline},
         {"--help", NULL, &e.help}, {"-h", NULL, &e.help}, {0}};
     if (!cli_flags(c, &argc, argv, flags, NULL)) return CLI_USAGE;
     if (e.help) return cli_help(c, more);

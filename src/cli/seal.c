@@ -10,8 +10,8 @@ static const char more[] =
     "Each task keeps as few experts a layer as lose no more than the tolerance of its score.\n\n"
     "  --task NAME      this task alone\n"
     "  --tolerance X    of the score, what leaving experts out may cost (default 0.005)\n"
-    "  -o OUT           write OUT; without it MODEL is replaced, as a whole, or, from 64 MiB on, what is new is written\n"
-    "                   beside it\n"
+    "  -o OUT           write OUT; without it MODEL is replaced, as a whole, or, from 64 MiB on, what is new is\n"
+    "                   written beside it\n"
     "  --quiet          say nothing\n\n"
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 

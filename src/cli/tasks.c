@@ -111,8 +111,8 @@ static int by_names(const char *command, int argc, char **argv, const char *text
 int cli_extract(int argc, char **argv)
 {
     return by_names("extract", argc, argv,
-                    "Writes a model of the named tasks alone, with what they read and nothing else. Their answers, and\n"
-                    "the digests of those that are sealed, stay the same to the bit.\n\n"
+                    "Writes a model of the named tasks alone, with what they read and nothing else. Their answers,\n"
+                    "and the digests of those that are sealed, stay the same to the bit.\n\n"
                     "  --task NAME      a task to take; several may be named\n"
                     "  -o OUT           the file to write\n\n", true, extract);
 }

@@ -58,7 +58,8 @@ static pwy_status same_task(const struct added *a, int64_t i, bool *same)
     *same = mine->trained == theirs->trained && mine->sealed == theirs->sealed;
     if (!*same) return PWY_OK;
     if (mine->sealed) {
-        *same = mine->digest != NULL && theirs->digest != NULL && memcmp(mine->digest, theirs->digest, PW_DIGEST_LEN) == 0;
+        *same = mine->digest != NULL && theirs->digest != NULL
+             && memcmp(mine->digest, theirs->digest, PW_DIGEST_LEN) == 0;
         return PWY_OK;
     }
     PW_TRY(pw_registry_task(a->m->registry, i, &mine));
@@ -176,7 +177,8 @@ static pwy_status senses_of(void *arg, int64_t task, struct pw_node **out)
 
 static pwy_status add_tasks(struct added *a)
 {
-    const struct pw_registry_changes changes = {.again = a->again, .n_again = a->n_again, .first = a->base->registry->n};
+    const struct pw_registry_changes changes = {.again = a->again, .n_again = a->n_again,
+                                                .first = a->base->registry->n};
     PW_TRY(pw_registry_delta(a->m->registry, &changes, senses_of, (void *)(uintptr_t)a->m, &a->tasks));
     a->n += pw_registry_tensors(&a->tasks, a->list + a->n);
     return PWY_OK;

@@ -78,7 +78,8 @@ static pwy_status shape_of(const struct pw_tensor *t, int64_t *shape)
 {
     int last = t->rank - 1;
     if (t->rank < 3 || t->rank > 4 || t->shape[last] != PW_PANEL || !pw_packs(t->name + sizeof prefix - 1))
-        return pw_fail(PWY_E_FORMAT, "tensor '%s': not a matrix of the trunk in panels of %d columns", t->name, PW_PANEL);
+        return pw_fail(PWY_E_FORMAT, "tensor '%s': not a matrix of the trunk in panels of %d columns", t->name,
+                       PW_PANEL);
     if (t->rank == 4) shape[0] = t->shape[0];
     shape[last - 2] = t->shape[last - 1];
     return __builtin_mul_overflow(t->shape[last - 2], (int64_t)PW_PANEL, &shape[last - 1])

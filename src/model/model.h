@@ -116,7 +116,8 @@ pwy_status pw_model_clone_expert(pwy_model *m, int layer, int from, int *out);
 /* m, where tasks grew behind those of the base, loses the experts that came with them and none of them reads. */
 pwy_status pw_model_drop_clones(pwy_model *m, const pwy_model *base);
 
-/* closure.c: every parameter that a task's answers read, and none else, in an order that other tasks have no part in. */
+/* closure.c: every parameter that a task's answers read, and none else, in an order that other tasks have no part
+   in. */
 struct pw_closure_part {
     struct pw_param *p;
     int expert;                         /* of an expert tensor, the one that is read; -1: all of p */
@@ -126,7 +127,8 @@ struct pw_closure_part {
 };
 typedef pwy_status (*pw_closure_fn)(void *arg, const struct pw_closure_part *part);
 pwy_status pw_closure_walk(const pwy_model *m, const struct pw_net *net, pw_closure_fn fn, void *arg);
-bool pw_way_replaces(const struct pw_net *net, const char *name);   /* a tensor of the trunk, whose place its own takes */
+/* A tensor of the trunk, whose place its own takes. */
+bool pw_way_replaces(const struct pw_net *net, const char *name);
 /* 256 bits over all that an answer depends on: numbers, settings, tokenizer, shape. */
 pwy_status pw_closure_digest(const pwy_model *m, const struct pw_net *net, unsigned char out[32]);
 pwy_status pw_closure_size(const pwy_model *m, const struct pw_net *net, int64_t *numbers, int64_t *own);
@@ -147,8 +149,8 @@ pwy_status pw_experts_stir(struct pw_param *p, int64_t first, int64_t n, double 
 enum pw_grow_copy { PW_GROW_USED, PW_GROW_RANDOM };
 struct pw_grow { int64_t experts, copy, seed; double noise; bool approximate; };
 pwy_status pw_model_grow(const pwy_model *m, const struct pw_node *options, pwy_model **out);
-/* merge.c: b's tasks, all sealed, behind a's; one that both have, by name and digest, is there once. What both have must
-   be the same: PWY_E_ARGUMENT names what is not. */
+/* merge.c: b's tasks, all sealed, behind a's; one that both have, by name and digest, is there once. What both have
+   must be the same: PWY_E_ARGUMENT names what is not. */
 pwy_status pw_model_merge(const pwy_model *a, const pwy_model *b, pwy_model **out);
 
 /* seal.c. tolerance: how much of a score may be lost by leaving experts out. A new model; task NULL: all. A task that

@@ -8,8 +8,8 @@
 struct pw_nets {
     pthread_mutex_t lock;               /* held while a net is opened: any session may be the first to ask */
     struct pw_net **net; int n;         /* [n], NULL: not opened yet */
-    struct pw_packed vocab;             /* the embedding (d, vocab), packed for writing at inference; made with the first
-                                           net that writes */
+    struct pw_packed vocab;             /* the embedding (d, vocab), packed for writing at inference; made with the
+                                           first net that writes */
 };
 
 /* --- senses --- */

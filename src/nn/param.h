@@ -31,8 +31,8 @@ struct pw_exec;
 struct pw_param;
 /* Who owes sleeping experts the steps that they missed: asked for those that a training pass is about to read, n of
    them, ascending. */
-struct pw_waker { pwy_status (*wake)(struct pw_waker *w, struct pw_exec *x, const struct pw_param *p, const int32_t *expert,
-    int n); };
+struct pw_waker { pwy_status (*wake)(struct pw_waker *w, struct pw_exec *x, const struct pw_param *p,
+    const int32_t *expert, int n); };
 
 struct pw_param {
     char *name;                         /* "trunk.0.attn.qkv", "task.spam.head.w" */
@@ -54,7 +54,8 @@ struct pw_param {
     struct pw_waker *waker;             /* of an expert tensor in training: the optimizer; else NULL */
     bool training;                      /* pw_params_start_training was here */
     bool frozen;                        /* no gradient is computed, nothing moves */
-    bool locked;                        /* sealed: as frozen, and no gradient is allocated; set before training starts */
+    bool locked;                        /* sealed: as frozen, and no gradient is allocated; set before training
+                                           starts */
 };
 
 /* closed: the set came from a file and is whole: declaring a name that is not in it is an error. */

@@ -2,8 +2,8 @@
 
    With lists of candidates, f is the share of all pairs, as without; a segment's part of the loss sees it within its
    own candidates, made to sum to 1 over them: L = (a / T) sum over segments of n sum_e f'_e sum_t p_{t,e}. Without
-   lists this is a E sum_e f_e P_e. It is least, a, where a segment's candidates are met equally often by all tasks together:
-   an expert that many tasks have among theirs is then met less by each of them. */
+   lists this is a E sum_e f_e P_e. It is least, a, where a segment's candidates are met equally often by all tasks
+   together: an expert that many tasks have among theirs is then met less by each of them. */
 #include "route/policy.h"
 
 /* Balance by bias leaves the loss out. */

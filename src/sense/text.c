@@ -1,7 +1,7 @@
 /* Text: the first tokens as embeddings for the trunk; a tf-idf bag of word and character grams of all of it for the
    wide path (settings measured to learn well from little: words and characters each of length 1). Where the model's
-   tokenizer cuts a language that it never saw into single bytes, a text may have one of its own, whose narrow embeddings
-   a product makes as wide as the trunk. */
+   tokenizer cuts a language that it never saw into single bytes, a text may have one of its own, whose narrow
+   embeddings a product makes as wide as the trunk. */
 #include "sense/bag.h"
 #include "sense/telling.h"
 
@@ -41,7 +41,8 @@ static pwy_status check_vocab(const struct pw_sense *s, const struct text *t, co
         return PWY_OK;
     if (t->vocab <= PW_TOK_END)
         return pw_node_fail(pw_node_get(node, "vocab"), PWY_E_ARGUMENT,
-                            "text: vocab %lld is too small; 257 (raw bytes) to 65536, or 0 for the model's, would be right",
+                            "text: vocab %lld is too small; 257 (raw bytes) to 65536, or 0 for the model's, would be "
+                            "right",
                             (long long)t->vocab);
     if (strcmp(s->kind, "generate") == 0)
         return pw_node_fail(pw_node_get(node, "vocab"), PWY_E_ARGUMENT,

@@ -193,8 +193,8 @@ static void run_alone(int items, pw_item_fn fn, void *arg)
         fn(arg, i, 0);
 }
 
-/* The counter is stored last: with it the job is open. A thread that goes to sleep has counted itself before it looks at
-   the counter for the last time, so either it sees the job or it is seen here. */
+/* The counter is stored last: with it the job is open. A thread that goes to sleep has counted itself before it looks
+   at the counter for the last time, so either it sees the job or it is seen here. */
 static void open_job(struct pw_pool *pool, int items, pw_item_fn fn, void *arg)
 {
     uint32_t number = (uint32_t)(atomic_load_explicit(&pool->untaken, memory_order_relaxed) >> 32) + 1;

@@ -1,12 +1,13 @@
-/* Adafactor (Shazeer and Stern 2018) with momentum and steps relative to the weights, as PaLM was trained: of a matrix's
-   second moments only the means of rows and columns are kept. Experts that a step did not reach are left alone; each
-   counts its own steps. Tables go by AdamW's rule. */
+/* Adafactor (Shazeer and Stern 2018) with momentum and steps relative to the weights, as PaLM was trained: of a
+   matrix's second moments only the means of rows and columns are kept. Experts that a step did not reach are left
+   alone; each counts its own steps. Tables go by AdamW's rule. */
 #include "train/train.h"
 #include <string.h>
 
 static const double TINY = 1e-30, LEAST = 1e-3, MOST = 1;       /* eps1, eps2, d of the paper */
 
-/* A matrix, an expert or a vector: what one item of work updates. v: means of rows, then of columns; of a vector all. */
+/* A matrix, an expert or a vector: what one item of work updates. v: means of rows, then of columns; of a vector
+   all. */
 struct unit {
     const struct pw_param *p;
     real *w, *m, *v; const real *g;

@@ -1,5 +1,5 @@
-/* A task added to a model whose own tasks must not move: everything that is there is locked; what the new task reuses is
-   measured (reuse.c), what it must change is cloned, what it lacks is grown (growth.c), within a budget. */
+/* A task added to a model whose own tasks must not move: everything that is there is locked; what the new task reuses
+   is measured (reuse.c), what it must change is cloned, what it lacks is grown (growth.c), within a budget. */
 #include "model/which.h"
 #include "train/adding.h"
 #include "train/numbers.h"
@@ -10,8 +10,9 @@
 
 #define FIELD(name, type, min, max) {#name, type, offsetof(struct pw_add_options, name), min, max}
 static const struct pw_option add_table[] = {
-    FIELD(parameters, PW_OPT_INT, 1, 9e15), FIELD(operations, PW_OPT_INT, 1, 9e15), FIELD(adapter, PW_OPT_INT, 0, 65536),
-    FIELD(clones, PW_OPT_INT, 0, 65536), FIELD(reuse, PW_OPT_TEXT, 0, 0), FIELD(seed, PW_OPT_INT, 0, 9e15), {0}};
+    FIELD(parameters, PW_OPT_INT, 1, 9e15), FIELD(operations, PW_OPT_INT, 1, 9e15),
+    FIELD(adapter, PW_OPT_INT, 0, 65536), FIELD(clones, PW_OPT_INT, 0, 65536), FIELD(reuse, PW_OPT_TEXT, 0, 0),
+    FIELD(seed, PW_OPT_INT, 0, 9e15), {0}};
 
 /* --- one --- */
 
@@ -26,8 +27,8 @@ static pwy_status add_way(struct adding *a)
     }
     if (s.net != NULL || a->o->parameters > 0) pw_growth_plan(a, &s, &g);
     if (a->o->operations > 0) PW_TRY(pw_growth_within(a, &s, &g));
-    pw_log(a->m->ctx, PWY_LOG_INFO, "task '%s' reuses the pathway of '%s' (it explains %.2f), with an adapter of %d and "
-           "%d cloned experts", a->net->task->name, s.net == NULL ? "none" : s.net->task->name, s.score, g.adapter,
+    pw_log(a->m->ctx, PWY_LOG_INFO, "task '%s' reuses the pathway of '%s' (it explains %.2f), with an adapter of %d "
+           "and %d cloned experts", a->net->task->name, s.net == NULL ? "none" : s.net->task->name, s.score, g.adapter,
            g.clones);
     return pw_growth_give(a, &s, &g);
 }

@@ -12,8 +12,8 @@ struct pw_add_options {                 /* a train option `add:` */
 };
 
 /* An overlay of m with the tasks behind its own, which are all locked. Each gets a way of its own: it reuses the most
-   useful old one, and clones and grows within its budget; it starts as the old way. m and tasks stay as they are. A name
-   that is taken: PWY_E_EXISTS; a budget that the least it needs does not fit in: PWY_E_LIMIT; operations of a task that
-   writes: PWY_E_UNSUPPORTED. */
+   useful old one, and clones and grows within its budget; it starts as the old way. m and tasks stay as they are. A
+   name that is taken: PWY_E_EXISTS; a budget that the least it needs does not fit in: PWY_E_LIMIT; operations of a task
+   that writes: PWY_E_UNSUPPORTED. */
 pwy_status pw_add_tasks(const pwy_model *m, const pwy_registry *tasks, const struct pw_node *options, pwy_model **out);
 #endif

@@ -14,7 +14,8 @@ static void read_chunk(void *arg, int item, int worker)
 {
     const struct reading *r = arg;
     (void)worker;
-    r->sum[item] = r->x->kern->sum((int)(CHUNK / sizeof(real)), (const real *)(const void *)(r->at + (size_t)item * CHUNK));
+    r->sum[item] = r->x->kern->sum((int)(CHUNK / sizeof(real)),
+                                   (const real *)(const void *)(r->at + (size_t)item * CHUNK));
 }
 
 pwy_status pw_bench_memory(void **out)

@@ -79,7 +79,8 @@ static pwy_status mix_loss(struct heard *h, struct pw_exec *x, const struct mix 
 }
 
 /* A mix at the temperature where it loses least. */
-static pwy_status try_mix(struct heard *h, struct pw_exec *x, const struct mix *mix, int temperatures, struct tried *out)
+static pwy_status try_mix(struct heard *h, struct pw_exec *x, const struct mix *mix, int temperatures,
+                          struct tried *out)
 {
     double *each;
     *out = (struct tried){.loss = INFINITY};
@@ -142,8 +143,8 @@ static pwy_status choose(struct heard *h, struct pw_infer *f)
     return PWY_OK;
 }
 
-/* What tells the tasks apart does not depend on the weights: once is enough. Tasks that are added are fitted one by one,
-   against what is there. */
+/* What tells the tasks apart does not depend on the weights: once is enough. Tasks that are added are fitted one by
+   one, against what is there. */
 static pwy_status fit_which(struct pwy_trainer *t)
 {
     const pwy_registry *r = t->model->registry;

@@ -11,7 +11,8 @@ static double rate(const struct pwy_task *t, double temperature)
     return t->weight * pow(rows > FEWEST_ROWS ? rows : FEWEST_ROWS, 1 / temperature);
 }
 
-pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, const struct pw_task_run *run, double temperature)
+pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, const struct pw_task_run *run,
+                           double temperature)
 {
     double sum = 0;
     m->n = r->n;

@@ -5,7 +5,8 @@
 
 /* Candidate sets that are learned: tasks that have no way of their own when the run begins go by the trunk's router,
    and what they use is counted. Then each has a router of its own, a copy of the trunk's columns, over the half that it
-   used most, and learns with it; the sets halve again until, at the share o.narrow of the run, they have o.candidates. */
+   used most, and learns with it; the sets halve again until, at the share o.narrow of the run, they have
+   o.candidates. */
 
 /* Which tasks, and whether the model can: `candidates` that it cannot have is PWY_E_ARGUMENT. Nothing where the option
    is not given. After the tasks that are drawn are known. */

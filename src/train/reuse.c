@@ -93,7 +93,8 @@ static pwy_status find_source(const struct adding *a, const struct source *list,
 {
     for (int i = 0; i < n; i++)
         if (strcmp(pw_registry_at(a->m->registry, list[i].task)->name, a->o->reuse) == 0) return *out = i, PWY_OK;
-    return pw_fail(PWY_E_NOT_FOUND, "add: reuse: there is no task '%s' with a pathway that it could reuse", a->o->reuse);
+    return pw_fail(PWY_E_NOT_FOUND, "add: reuse: there is no task '%s' with a pathway that it could reuse",
+                   a->o->reuse);
 }
 
 static bool asked(const struct adding *a, const char *how)

@@ -135,7 +135,8 @@ static double mean_loss(const struct pwy_trainer *t, int n)
 /* --- the step --- */
 
 /* Micro-batch k: its share of the step's items, and of their rows. Its passes draw their own dropout. */
-static pwy_status part_open(struct pwy_trainer *t, const struct pw_batch *whole, int k, struct pw_batch *part, int *first)
+static pwy_status part_open(struct pwy_trainer *t, const struct pw_batch *whole, int k, struct pw_batch *part,
+                            int *first)
 {
     int n = (int)t->o.accumulate;
     *first = (int)((int64_t)whole->n * k / n);

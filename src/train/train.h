@@ -41,7 +41,8 @@ pwy_status pw_schedule_read_plan(struct pw_schedule *s, const struct pw_node *pl
 /* Cumulative rates, of tasks that do not learn 0; the last that learns; rows taken of each task. */
 struct pw_mixture { int n, last; double *upto; int64_t *cursor; };
 struct pw_task_run;
-pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, const struct pw_task_run *run, double temperature);
+pwy_status pw_mixture_open(struct pw_mixture *m, const pwy_registry *r, const struct pw_task_run *run,
+                           double temperature);
 void pw_mixture_close(struct pw_mixture *m);
 int pw_mixture_draw(const struct pw_mixture *m, uint64_t seed, uint64_t draw);
 /* moves the cursor: each epoch is a permutation of its own */
@@ -107,8 +108,8 @@ void pw_adamw_look_away(struct pw_awake *k);
 
 struct pwy_progress { const struct pwy_trainer *trainer; const char *phase; double share, loss, seconds, left; };
 
-/* drawn: the run teaches it: it was not there before others were added, is not sealed, has rows, and is of the `tasks` that
-   were asked for; learned: examples by pw_trainer_learn */
+/* drawn: the run teaches it: it was not there before others were added, is not sealed, has rows, and is of the `tasks`
+   that were asked for; learned: examples by pw_trainer_learn */
 struct pw_task_run { struct pw_metric *metric; double score; int64_t seen, learned; bool drawn; };
 
 /* narrow.c: tasks whose candidate sets are learned, and how far they are. */
@@ -157,7 +158,7 @@ void pw_trainer_close(struct pwy_trainer *t);
 pwy_status pw_trainer_step(struct pwy_trainer *t, double *loss);            /* step.c */
 pwy_status pw_trainer_run(struct pwy_trainer *t);
 pwy_status pw_trainer_learn(struct pwy_trainer *t, const char *task, const pwy_example *ex);     /* learn.c */
-pwy_status pw_trainer_open_doing(struct pwy_trainer *t);                     /* its optimizer; nothing where it is open */
+pwy_status pw_trainer_open_doing(struct pwy_trainer *t);                   /* its optimizer; nothing where it is open */
 pwy_status pw_trainer_choose(struct pwy_trainer *t);                        /* choose.c */
 pwy_status pw_trainer_save(const struct pwy_trainer *t, const char *path);  /* checkpoint.c */
 pwy_status pw_trainer_snapshot(struct pwy_trainer *t, pwy_model **out);
