@@ -561,6 +561,9 @@ verify_sealed() {
         prints "verify a changed byte of $tensor" "two.pathways: $tensor "
         lines "verify a changed byte of $tensor" 1 out
     done
+    damage sealed.pathways 20
+    run 1 "verify a changed byte of the header" verify two.pathways
+    prints "verify a changed byte of the header" "two.pathways: header"
     damage sealed.pathways "$(tensor_at sealed.pathways '__pad[^"]*')"
     run 1 "verify changed padding" verify two.pathways
     prints "verify changed padding" "padding"

@@ -477,6 +477,45 @@ START_TEST(trained_on_nothing_sealed_moves)
 }
 END_TEST
 
+/* How many experts of a layer differ from how they were, among those that "words" reads or among the others. */
+static int moved(const pwy_model *was, const pwy_model *now, int layer, bool read)
+{
+    char name[32];
+    struct pw_net *net;
+    int n = 0;
+    snprintf(name, sizeof name, "trunk.%d.experts.w2", layer);
+    const struct pw_param *old = pw_params_find(was->params, name), *new = pw_params_find(now->params, name);
+    size_t bytes = (size_t)pw_param_group_size(old) * sizeof(real);
+    OK(pw_model_net((pwy_model *)(uintptr_t)was, "words", &net));
+    const struct pw_way_layer *own = &net->way->layer[layer];
+    ck_assert_int_eq(new->groups, old->groups);
+    for (int64_t e = 0; e < old->groups; e++) {
+        bool reads = false;
+        for (int i = 0; i < own->n; i++) reads |= own->expert[i] == e;
+        n += reads == read && memcmp(old->slice[e].w, new->slice[e].w, bytes) != 0;
+    }
+    return n;
+}
+
+/* An open task meets a sealed one's experts too. They take part in its answers and stay; the others move. */
+START_TEST(experts_met_by_both_stay)
+{
+    pwy_model *one = rig_sealed(before, "words", "tolerance: 1"), *after;
+    pwy_registry *rows = rig_registry(NULL, OLD);
+    OK(pwy_model_with_sources(one, rows, &after));
+    after = rig_trained(after, "{steps: 20, batch: 8, lr: 0.01, weight_decay: 0.5}");
+    for (int l = 0; l < 2; l++) {
+        ck_assert_int_eq(moved(one, after, l, true), 0);
+        ck_assert_int_gt(moved(one, after, l, false), 0);
+    }
+    rig_same_digest(after, "words", one, "words");
+    OK(pwy_model_check(after, NULL));
+    pwy_registry_free(rows);
+    pwy_model_free(after);
+    pwy_model_free(one);
+}
+END_TEST
+
 /* A byte of what a sealed task reads is changed, and found; one that it does not read is not its matter. */
 START_TEST(a_changed_number_is_found)
 {
@@ -620,6 +659,7 @@ static Suite *suite(void)
     tcase_add_test(t, sealed_beside_a_file);
     tcase_add_test(t, trained_on_beside_a_file);
     tcase_add_loop_test(t, trained_on_nothing_sealed_moves, 0, 3);
+    tcase_add_test(t, experts_met_by_both_stay);
     tcase_add_test(t, a_model_over_another_holds_it);
     tcase_add_test(t, added_twice_behind_what_is_open);
     tcase_add_test(t, added_again_is_the_same_file);
