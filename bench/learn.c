@@ -4,6 +4,7 @@
      bench/learn MODEL RECIPE TASK [EXAMPLES [DATA]] */
 #include <pathways/media.h>
 #include <pathways/pathways.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -49,7 +50,8 @@ static pwy_status teach(pwy_trainer *t, const char *task, pwy_source *rows, pwy_
         if (status == PWY_OK) status = pwy_trainer_learn(t, task, ex);
         if (status != PWY_OK) return status;
         ms[i % SHOWN] = now_ms() - start;
-        if (i + 1 == SHOWN || i + 1 == examples / 10 || i + 1 == examples) show(ms, i + 1);
+        bool tenth = i + 1 > SHOWN && i + 1 == examples / 10, last = i + 1 >= SHOWN && i + 1 == examples;
+        if (i + 1 == SHOWN || tenth || last) show(ms, i + 1);
     }
     return PWY_OK;
 }
