@@ -115,9 +115,12 @@ test("extracted, forgotten, pruned, renamed, merged", function()
     raises("ARGUMENT", "experts", more.grow, more, {})
     equal(more:rename("spam", "junk"):digest("junk"), model:digest("spam"))
     local other = model:add{"pay", parts = {person = "table"}, train = folder .. "/people.csv", target = "income"}
-    local both = more:merge(other:fit{steps = 4}:extract("pay"))
+    local pay = other:fit{steps = 4}:extract("pay")
+    local both = more:merge(pay)
     equal(names(both:tasks()), "spam fault income pay")
     equal(answers(both), before)
+    equal(names(both:merge(pay):tasks()), "spam fault income pay")
+    raises("EXISTS", "'spam'", more.merge, more, pay:rename("pay", "spam"))
 end)
 
 test("every byte is looked at", function()

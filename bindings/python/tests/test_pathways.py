@@ -117,8 +117,11 @@ class Sealed(Case):
         self.assertEqual(list(both.tasks), ["spam", "fault", "income", "pay"])
         self.assertEqual(both.digest("pay"), other.digest("pay"))
         self.assertEqual(self.answers(both), self.before)
+        again = self.more.merge(other)
+        self.assertEqual(list(again.tasks), list(both.tasks))
+        self.assertEqual(self.answers(again), self.before)
         with self.assertRaisesRegex(pw.Error, "'spam'"):
-            self.more.merge(other)
+            self.more.merge(other.extract("pay").rename("pay", "spam"))
 
     def test_every_byte_is_looked_at(self):
         path = self.folder / "changed.pathways"
