@@ -12,14 +12,35 @@ static const char more[] =
     "  --task NAME   --kind NAME   --label NAME   --sense NAME (of any part)   --state open|trained|sealed\n\n"
     "Exit status: 0 done, 1 failed, 2 used wrongly.\n";
 
-static void show_task(const pwy_task *t)
+/* Line, of a model that is open, NULL of a registry alone: from how many experts of each layer a task chooses. */
+static void show_candidates(const char *line)
+{
+    const char *at = line == NULL ? NULL : strstr(line, "\"candidates\":["), *end;
+    if (at == NULL || at > line + strcspn(line, "\n")) return;
+    at += strlen("\"candidates\":[");
+    end = at + strcspn(at, "]");
+    printf(", experts a layer: ");
+    for (; at < end; at++) printf(*at == ',' ? " " : "%c", *at);
+}
+
+static void show_state(const pwy_task *t, const char *line)
+{
+    pwy_task_state state = pwy_task_get_state(t);
+    if (state == PWY_TASK_TRAINED) return;
+    printf("; %s", state == PWY_TASK_OPEN ? "not trained" : pwy_task_state_name(state));
+    show_candidates(line);
+}
+
+static void show_task(const pwy_task *t, const char *line)
 {
     printf("%s: %s", pwy_task_name(t), pwy_task_kind_name(pwy_task_get_kind(t)));
     for (int64_t p = 0; p < pwy_task_part_count(t); p++)
         printf("%s %s (%s)", p > 0 ? "," : " by", pwy_task_part_name(t, p), pwy_task_part_sense(t, p));
     if (pwy_task_label_count(t) > 0) printf("; %lld labels:", (long long)pwy_task_label_count(t));
     for (int64_t i = 0; i < pwy_task_label_count(t) && i < 8; i++) printf(" %s", pwy_task_label(t, i));
-    printf("%s\n", pwy_task_label_count(t) > 8 ? " ..." : "");
+    if (pwy_task_label_count(t) > 8) printf(" ...");
+    show_state(t, line);
+    printf("\n");
 }
 
 /* The value of a JSON line's field up to where its brackets close, in the form of a recipe: {d: 128, layers: 4}. */
@@ -51,6 +72,13 @@ static void show_load(const char *line, int layer)
     printf("\n");
 }
 
+/* The line of the task after the one that starts at `line`; NULL: there is none. */
+static const char *next_task(const char *line)
+{
+    const char *at = line == NULL ? NULL : strstr(line, "\n{\"kind\":\"task\"");
+    return at == NULL ? NULL : at + 1;
+}
+
 static void show_words(const pwy_model *m, const char *lines)
 {
     const pwy_registry *tasks = pwy_model_registry(m);
@@ -61,7 +89,9 @@ static void show_words(const pwy_model *m, const char *lines)
     printf("train: ");
     show_field(lines, "\"train\":");
     printf("\n");
-    for (int64_t i = 0; i < pwy_registry_count(tasks); i++) show_task(pwy_registry_at(tasks, i));
+    const char *task = next_task(lines);
+    for (int64_t i = 0; i < pwy_registry_count(tasks); i++, task = next_task(task))
+        show_task(pwy_registry_at(tasks, i), task);
     printf("\ntokens that each expert received in training, %% of all\n");
     for (const char *at = lines; (at = strstr(at, "\n{\"kind\":\"layer\"")) != NULL; at++) show_load(at, layer++);
 }
@@ -101,7 +131,7 @@ static int show_fitting(const pwy_registry *tasks, const pwy_options *query, boo
             const pwy_task *t = pwy_registry_at(tasks, after = index[i]);
             if (t == NULL) return cli_fail();
             if (json) show_task_json(t);
-            else show_task(t);
+            else show_task(t, NULL);
         }
     }
     return CLI_DONE;
