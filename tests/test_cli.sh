@@ -303,7 +303,10 @@ RECIPE
     check "add: what was sealed answers the same" cmp was is
     run 0 "eval of what was added" eval grown.pathways more.yaml --json
     lines "eval of what was added" 1 out
-    run 0 "add -o" add sealed.pathways more.yaml --steps 20 --threads 2 -o other.pathways --quiet
+    run 0 "add -o, of no given length" add sealed.pathways more.yaml --threads 2 -o other.pathways --quiet
+    run 0 "inspect of what was added" inspect other.pathways
+    prints "inspect of what was added" '^train: {steps: 400,'
+    prints "inspect of what was added" '^goods: classify by message (text); [0-9]* labels: .*; sealed, experts a layer: [0-9]*$'
     cat grown.pathways* > before; cp sealed.pathways still
     run 1 "add of what is there" add grown.pathways more.yaml --steps 20
     says "add of what is there" "goods"

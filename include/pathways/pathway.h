@@ -31,6 +31,8 @@ PWY_API pwy_status pwy_model_seal(const pwy_model *model, const char *task, cons
  *  that it uses most and grows an adapter, a head and what senses are new, within a budget. It starts as the reused
  *  way. Run the trainer, take its model, seal it: of the candidates that it took over, those that matter to it stay,
  *  as of any task.
+ *  With neither minutes nor steps nor epochs the run ends after 5 minutes, or after 10 passes over the rows (400 to
+ *  4000 steps) where that is less; of tasks that write after 5 minutes.
  *  Options, beside those of pwy_trainer_new, a map `add`: `parameters` (that each new task brings, at most: all by
  *  which pwy_model_parameters grows, what its senses share that is new to the model and what tells it from other
  *  tasks included; default a tenth of what a model of its own would have, more where it cannot do with less, and what

@@ -24,17 +24,18 @@ typedef struct pwy_progress pwy_progress;
 /** Called about ten times a second at most, on the thread that called in. Anything but 0 stops the run cleanly. */
 typedef int (*pwy_progress_fn)(const pwy_progress *progress, void *user);
 
-/** Options, as a recipe's `train:` (docs/recipe.md): `minutes`, `steps` or `epochs` (one of them; default 5 minutes),
+/** Options, as a recipe's `train:` (docs/recipe.md): `minutes`, `steps` or `epochs` (one of them; default 5 minutes,
+ *  of tasks that are added as pwy_trainer_add says),
  *  `seed` 1, `threads` (the context's), `batch` 64, `chunk` (8: rows of one task in a row), `lr` .002
  *  (of tasks that are added .01), `learn_lr` (a tenth of `lr`: of pwy_trainer_learn), `warmup` .05, `temperature` 2,
  *  `clip` 1, `weight_decay` .05, `dropout` 0, `max_bad_rows` 100, `dtype` "f32" (or "bf16"), `plan`
  *  (with `steps`: what a run by minutes came to), `freeze` (a list of parameter names, * allowed), `checkpoint` (a path
  *  that is written when the run is stopped), `tasks` (a list of names: only these learn, while the trunk that all share
  *  moves on), `candidates` (0: all; N: each task that has no pathway of its own learns which N experts of each layer it
- *  needs: from the share `narrow`, .3, of the run on it has a router of its own over those that it used most; topk to all
- *  of them, PWY_E_ARGUMENT otherwise, for a dense model, the router "hash" and tasks that are added). Tasks without training rows (a model from a file has none until
- *  pwy_model_with_sources) are not drawn: they learn by pwy_trainer_learn alone. Sealed ones stay as they are.
- *  PWY_E_STATE: all are sealed. @since 0.1 */
+ *  needs: from the share `narrow`, .3, of the run on it has a router of its own over those that it used most; topk to
+ *  all of them, PWY_E_ARGUMENT otherwise, for a dense model, the router "hash" and tasks that are added). Tasks without
+ *  training rows (a model from a file has none until pwy_model_with_sources) are not drawn: they learn by
+ *  pwy_trainer_learn alone. Sealed ones stay as they are. PWY_E_STATE: all are sealed. @since 0.1 */
 PWY_API pwy_status pwy_trainer_new(pwy_model *model, const pwy_options *options, pwy_trainer **out);
 /** Whether pwy_trainer_new would take these options: for asking before a model is made, which takes long. @since 0.1 */
 PWY_API pwy_status pwy_trainer_check(const pwy_options *options);

@@ -47,14 +47,19 @@ pwy_status pw_schedule_read_plan(struct pw_schedule *s, const struct pw_node *pl
     return PWY_OK;
 }
 
-pwy_status pw_schedule_open(struct pw_schedule *s, const struct pw_train_options *o, int64_t steps)
+static int64_t at_most(const struct pw_schedule *s, int64_t steps)
 {
-    *s = (struct pw_schedule){.next_plan = FIRST_PLAN};
+    return s->most > 0 && steps > s->most ? s->most : steps;
+}
+
+pwy_status pw_schedule_open(struct pw_schedule *s, const struct pw_train_options *o, int64_t steps, int64_t most)
+{
+    *s = (struct pw_schedule){.next_plan = FIRST_PLAN, .most = most};
     s->limit = o->plan != NULL ? o->steps : 0;
     if (o->plan != NULL) return pw_schedule_read_plan(s, o->plan);
     if (steps > 0) return add_plan(s, 0, steps);
     s->budget = 60 * o->minutes;
-    return add_plan(s, 0, (int64_t)(10 * s->budget) + FIRST_PLAN);
+    return add_plan(s, 0, at_most(s, (int64_t)(10 * s->budget) + FIRST_PLAN));
 }
 
 void pw_schedule_close(struct pw_schedule *s)
@@ -93,6 +98,7 @@ static pwy_status new_plan(struct pw_schedule *s)
     double each = (s->seconds - s->measured_at) / (double)(s->step - s->measured_step);
     double left = s->budget - s->seconds;
     int64_t more = left > 0 && each > 0 ? (int64_t)(left / each) : 0;
+    more = at_most(s, s->step + more) - s->step;
     int64_t wait = each > 0 ? (int64_t)(s->budget / 30 / each) : 1;
     s->measured_step = s->step;
     s->measured_at = s->seconds;
@@ -117,8 +123,9 @@ pwy_status pw_schedule_advance(struct pw_schedule *s, double seconds)
 
 double pw_schedule_left(const struct pw_schedule *s)
 {
-    if (s->budget > 0) return s->budget > s->seconds ? s->budget - s->seconds : 0;
-    return s->step > 0 ? s->seconds / (double)s->step * (double)(total(s) - s->step) : NAN;
+    double by_steps = s->step > 0 ? s->seconds / (double)s->step * (double)(total(s) - s->step) : NAN;
+    if (s->budget == 0 || (s->step > 0 && total(s) == s->most)) return by_steps;
+    return s->budget > s->seconds ? s->budget - s->seconds : 0;
 }
 
 pwy_status pw_schedule_to_node(const struct pw_schedule *s, struct pw_node *run)

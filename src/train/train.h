@@ -23,11 +23,13 @@ struct pw_schedule {
     double share; int64_t step;
     struct pw_plan *plan; int n_plan, cap, at;      /* at: the plan in force */
     double seconds, budget;                         /* budget 0: by steps */
+    int64_t most;                                   /* steps within the budget; 0: no bound */
     bool replay;                                    /* plans were given: none is made */
     int64_t limit;   /* not 0: ends after this step whatever the plan: time ran out, there or here */
     int64_t measured_step, next_plan; double measured_at;
 };
-pwy_status pw_schedule_open(struct pw_schedule *s, const struct pw_train_options *o, int64_t steps);
+/* steps 0: by minutes, or by `most` steps (0: no bound) where they take less */
+pwy_status pw_schedule_open(struct pw_schedule *s, const struct pw_train_options *o, int64_t steps, int64_t most);
 void pw_schedule_close(struct pw_schedule *s);
 bool pw_schedule_done(const struct pw_schedule *s);
 double pw_schedule_rate(const struct pw_schedule *s, double warmup);        /* 0..1: warm-up, then cosine to .02 */

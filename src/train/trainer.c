@@ -25,6 +25,9 @@ const struct pw_option pw_train_table[] = {
     FIELD(tasks, PW_OPT_NODE, 0, 0), FIELD(candidates, PW_OPT_INT, 0, 65536),
     FIELD(narrow, PW_OPT_NUMBER, 1e-6, 1 - 1e-6), {0}};
 
+/* Of tasks that are added, where no length is given. */
+enum { ADDED_EPOCHS = 10, ADDED_LEAST = 400, ADDED_MOST = 4000 };
+
 double pw_clock(void)
 {
     struct timespec now;
@@ -96,15 +99,35 @@ pwy_status pw_trainer_check(const struct pw_node *options)
     return status;
 }
 
-/* Steps that a run by epochs or steps has; 0: by minutes. */
-static int64_t steps_of(const struct pwy_trainer *t)
+/* So many passes over the rows of all tasks that learn, in steps. */
+static double passes(const struct pwy_trainer *t, double epochs)
 {
     double rows = 0;
-    if (t->o.epochs == 0) return t->o.steps;
     for (int i = 0; i < t->model->registry->n; i++)
         if (t->run[i].drawn)
             rows += (double)pw_registry_at(t->model->registry, i)->source[PWY_TRAIN]->n;
-    return (int64_t)ceil(t->o.epochs * rows / (double)t->o.batch);
+    return ceil(epochs * rows / (double)t->o.batch);
+}
+
+/* Steps that a run by epochs or steps has; 0: by minutes. */
+static int64_t steps_of(const struct pwy_trainer *t)
+{
+    return t->o.epochs == 0 ? t->o.steps : (int64_t)passes(t, t->o.epochs);
+}
+
+/* A writing task's rows are documents, however long. */
+static bool one_writes(const struct pwy_trainer *t)
+{
+    for (int i = 0; i < t->model->registry->n; i++)
+        if (t->run[i].drawn && !pw_registry_at(t->model->registry, i)->head->reads_out) return true;
+    return false;
+}
+
+/* Of tasks that are added for no given time; 0: no bound. They have little to learn: docs/results.md. */
+static int64_t enough_steps(const struct pwy_trainer *t)
+{
+    if (t->first == 0 || pw_node_get(t->given, "minutes") != NULL || one_writes(t)) return 0;
+    return (int64_t)fmin(fmax(passes(t, ADDED_EPOCHS), ADDED_LEAST), ADDED_MOST);
 }
 
 /* --- parts --- */
@@ -272,7 +295,7 @@ static pwy_status begin(struct pwy_trainer *t, const struct pw_node *options)
     lock_others(t);
     PW_TRY(make_engine(t));
     PW_TRY(pw_narrow_open(t));
-    PW_TRY(pw_schedule_open(&t->schedule, &t->o, steps_of(t)));
+    PW_TRY(pw_schedule_open(&t->schedule, &t->o, steps_of(t), enough_steps(t)));
     t->started = pw_clock();
     return pw_mixture_open(&t->mixture, t->model->registry, t->run, t->o.temperature);
 }
