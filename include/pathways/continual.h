@@ -17,7 +17,8 @@ typedef struct pwy_continual pwy_continual;
 PWY_API pwy_status pwy_continual_new(pwy_continual **out);                        /**< No task yet. @since 0.1 */
 PWY_API void pwy_continual_free(pwy_continual *continual);                        /**< NULL allowed. @since 0.1 */
 /** The task learned next; index may be NULL. higher_is_better is 0 for errors (rmse, bits per byte): gains are then
- *  what the score went down by. PWY_E_EXISTS when the name is taken, PWY_E_ARGUMENT as of a registry's name. @since 0.1 */
+ *  what the score went down by. PWY_E_EXISTS when the name is taken, PWY_E_ARGUMENT as of a registry's name.
+ *  @since 0.1 */
 PWY_API pwy_status pwy_continual_add(pwy_continual *continual, const char *name, int higher_is_better, int64_t *index);
 /** PWY_E_NOT_FOUND. @since 0.1 */
 PWY_API pwy_status pwy_continual_find(const pwy_continual *continual, const char *name, int64_t *index);

@@ -1,10 +1,11 @@
 /**
  * @file pathways/pathway.h
- * Pathways that solidify: tasks are sealed, others are added behind them, and not a bit of a sealed one's answers moves.
+ * Pathways that solidify: tasks are sealed, others are added behind them, and not a bit of a sealed one's answers
+ * moves.
  *
  * A sealed task's closure is every byte that its answers read: they are locked, and a digest proves them. Tasks that
- * are added read what is there and train what is their own (muNet: Gesmundo and Dean 2022). Models never change: each of
- * these functions gives a new one, which shares all that is the same with the one it came from and holds it.
+ * are added read what is there and train what is their own (muNet: Gesmundo and Dean 2022). Models never change: each
+ * of these functions gives a new one, which shares all that is the same with the one it came from and holds it.
  */
 #ifndef PATHWAYS_PATHWAY_H
 #define PATHWAYS_PATHWAY_H
@@ -17,12 +18,12 @@
 extern "C" {
 #endif
 
-/** Seals a task, or all that are not sealed yet (task NULL). Each gets a way of its own over the experts that matter to
- *  it: as few a layer as lose no more than `tolerance` (.005) of its score, measured on its validation rows (500 at most)
- *  when it was trained: of accuracy, f1 and r2 that much; of an error, and of a text's bits per byte, that share of it,
- *  .005 is half a per cent more. A task without validation rows keeps all of its candidates: on the rows that it has
- *  learned nobody can tell what it would lose. options NULL: that. *out is the caller's. PWY_E_NOT_FOUND: no such task; PWY_E_STATE: it was not trained;
- *  a task that is sealed stays as it is. @since 0.1 */
+/** Seals a task, or all that are not sealed yet (task NULL). Each gets a way of its own over the experts that matter
+ *  to it: as few a layer as lose no more than `tolerance` (.005) of its score, measured on its validation rows (500 at
+ *  most) when it was trained: of accuracy, f1 and r2 that much; of an error, and of a text's bits per byte, that share
+ *  of it, .005 is half a per cent more. A task without validation rows keeps all of its candidates: on the rows that
+ *  it has learned nobody can tell what it would lose. options NULL: that. *out is the caller's. PWY_E_NOT_FOUND: no
+ *  such task; PWY_E_STATE: it was not trained; a task that is sealed stays as it is. @since 0.1 */
 PWY_API pwy_status pwy_model_seal(const pwy_model *model, const char *task, const pwy_options *options,
                                   pwy_model **out);
 /** A trainer of the tasks of a registry, added to a model whose own tasks stay as they are to the bit. Looks through
@@ -43,14 +44,14 @@ PWY_API pwy_status pwy_model_seal(const pwy_model *model, const char *task, cons
  *  the message says; PWY_E_UNSUPPORTED: operations of a task that writes. The trainer cannot be saved. @since 0.1 */
 PWY_API pwy_status pwy_trainer_add(pwy_model *model, pwy_registry *tasks, const pwy_options *options,
                                    pwy_trainer **out);
-/** Saves a model to the file that it was opened from, before tasks were added or sealed: writes only what is new, beside
- *  that file (docs/format.md, deltas), as a whole or not at all; nothing where nothing is. A model that has no part in the
- *  file, or whose experts are not those of the file any more, is saved as a whole. PWY_E_STATE: the file has changed
- *  since. @since 0.1 */
+/** Saves a model to the file that it was opened from, before tasks were added or sealed: writes only what is new,
+ *  beside that file (docs/format.md, deltas), as a whole or not at all; nothing where nothing is. A model that has no
+ *  part in the file, or whose experts are not those of the file any more, is saved as a whole. PWY_E_STATE: the file
+ *  has changed since. @since 0.1 */
 PWY_API pwy_status pwy_model_save_added(const pwy_model *model, const char *path);
 /** A model of some tasks alone, with what they read and nothing else: the same answers to the bit, and of sealed tasks
- *  the same digests. names (n). PWY_E_NOT_FOUND names the nearest; PWY_E_STATE: the model is packed (pwy_model_quantize).
- *  @since 0.1 */
+ *  the same digests. names (n). PWY_E_NOT_FOUND names the nearest; PWY_E_STATE: the model is packed
+ *  (pwy_model_quantize). @since 0.1 */
 PWY_API pwy_status pwy_model_extract(const pwy_model *model, const char *const *names, int64_t n, pwy_model **out);
 /** Without a task, and without all that only it read. PWY_E_STATE: it is the only one. @since 0.1 */
 PWY_API pwy_status pwy_model_forget(const pwy_model *model, const char *task, pwy_model **out);

@@ -23,9 +23,9 @@ typedef struct pwy_router pwy_router;
 /** Options: `experts` (needed), `topk` (2; at most experts), `router` (topk; or expert_choice, hash, task), `gate`
  *  (softmax; or sigmoid), `renormalise` (true: gates p / sum of the chosen p; of one choice always p), `gate_scale`
  *  (1): gates times this, `capacity` (0: none dropped; else an expert takes capacity times its even share of the rows,
- *  the rest are dropped; expert_choice needs one), `balance_by` (loss; or bias, of topk alone), `balance` (.01) and `zloss`
- *  (0): weights of the two losses, `bias_rate` (.001), `jitter` (0): logits times U(1 - j, 1 + j), `seed` (1) of the
- *  jitter, `threads` (1). @since 0.1 */
+ *  the rest are dropped; expert_choice needs one), `balance_by` (loss; or bias, of topk alone), `balance` (.01) and
+ *  `zloss` (0): weights of the two losses, `bias_rate` (.001), `jitter` (0): logits times U(1 - j, 1 + j), `seed` (1)
+ *  of the jitter, `threads` (1). @since 0.1 */
 PWY_API pwy_status pwy_router_new(const pwy_options *options, pwy_router **out);
 /** From the next routing on, rows choose among these experts alone: list (n), ascending, at least topk of them; copied.
  *  Logits then are (rows, n). n 0: among all again. @since 0.1 */

@@ -76,8 +76,8 @@ PWY_API pwy_status pwy_session_evaluate(pwy_session *session, const char *task, 
 
 /** The task that answered: the one that was named, or found out. Borrowed from result. @since 0.1 */
 PWY_API const char *pwy_result_task(const pwy_result *result);
-/** The digest of the sealed task's closure as 64 hexadecimal digits (pwy_model_digest); NULL: it is not sealed. Borrowed
- *  from result. @since 0.1 */
+/** The digest of the sealed task's closure as 64 hexadecimal digits (pwy_model_digest); NULL: it is not sealed.
+ *  Borrowed from result. @since 0.1 */
 PWY_API const char *pwy_result_digest(const pwy_result *result);
 /** Labels answered, best first; 0 for a number or a text. @since 0.1 */
 PWY_API int64_t pwy_result_count(const pwy_result *result);

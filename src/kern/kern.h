@@ -98,7 +98,8 @@ real pw_packed_at(struct pw_weights w, int64_t k, int64_t p, int64_t j);
 pwy_status pw_kern_choose(const char *force, const struct pw_kern **out);
 /* The tables of this build and processor, ended by NULL: tests compare them all. */
 const struct pw_kern *const *pw_kern_all(void);
-/* By what: "widening" (the same bits on every processor), "avx512bf16", "amx", or oneDNN's name of the instruction set. */
+/* By what: "widening" (the same bits on every processor), "avx512bf16", "amx", or oneDNN's name of the instruction
+   set. */
 const char *pw_kern_bf16_by(const struct pw_kern *kern);
 
 /* OpenBLAS has no setting per thread: the first of our calls in sets one thread, the last out puts back what it found.

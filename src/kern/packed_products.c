@@ -1,5 +1,5 @@
-/* Runs products with packed weights on the pool. Few rows are cut by columns, where every item reads a stretch of memory
-   of its own from end to end; many also by rows. */
+/* Runs products with packed weights on the pool. Few rows are cut by columns, where every item reads a stretch of
+   memory of its own from end to end; many also by rows. */
 #include "kern/exec.h"
 
 /* Weights and rows of one item: at one row some microseconds, against less than one that handing it out costs. */

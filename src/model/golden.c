@@ -1,5 +1,6 @@
-/* Golden inputs: a few rows that a task keeps, large ones cut, and, once it is sealed, the very bytes of its answers to
-   them. Checking a sealed task answers them again. In the task's settings as {"inputs": [HEX...], "answers": [HEX...]}. */
+/* Golden inputs: a few rows that a task keeps, large ones cut, and, once it is sealed, the very bytes of its answers
+   to them. Checking a sealed task answers them again. In the task's settings as {"inputs": [HEX...], "answers":
+   [HEX...]}. */
 #include "base/example_bytes.h"
 #include "model/infer.h"
 #include <stdlib.h>
