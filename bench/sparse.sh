@@ -1,8 +1,10 @@
 #!/bin/sh
 # bench/sparse.sh LM OUT: sparse against dense language models on text from Debian's documentation packages (bench/lm, which
 # `make bench/lm` builds), each token seen once, one thread. Writes what docs/results.md shows. In the environment:
-#   TOKENS=30       millions of tokens of the longest runs; 64 experts also run at half and at a quarter of them, and the dense
-#                   model of the same total size only at what is five times the operations of 64 experts at all of them
+#   TOKENS=30       millions of tokens of the longest runs; 64 experts also run at half and at a quarter of them
+#   TOTAL=16.2      those of the dense model of the same total size, several if need be: as it is, what is five times the
+#                   operations of 64 experts at 30 million. At all 30 ("16.2 30") it takes some 75 minutes of a core a seed
+#   LONGER=         further lengths of 64 experts, against the longer one: a fifth of its operations at 30 is "55"
 #   PILOT=2         millions of tokens of the runs that choose each model's learning rates
 #   SEEDS="1 2 3"   of the weights; the order of the text is the same
 #   MODELS          those of the list below that run, all of them unless said
@@ -36,8 +38,8 @@ shape() {
 # Millions of tokens of a model's runs.
 lengths() {
     case $1 in
-        experts64) awk "BEGIN { print $tokens / 4, $tokens / 2, $tokens }" ;;
-        total) awk "BEGIN { print .54 * $tokens }" ;;
+        experts64) awk "BEGIN { print $tokens / 4, $tokens / 2, $tokens }"; echo "${LONGER:-}" ;;
+        total) echo "${TOTAL:-$(awk "BEGIN { print .54 * $tokens }")}" ;;
         *) echo "$tokens" ;;
     esac
 }
@@ -87,6 +89,8 @@ $py table "$out"/runs/pilot-*.jsonl
 echo; echo "Runs:"; echo
 $py table "$out"/runs/run-*.jsonl
 for model in twin total; do
-    echo
-    $py reach "$out"/runs/run-$model-"$(lengths $model)"-*.jsonl -- "$out"/runs/run-*.jsonl
+    for length in $(lengths $model); do
+        echo
+        $py reach "$out"/runs/run-$model-"$length"-*.jsonl -- "$out"/runs/run-*.jsonl
+    done
 done
