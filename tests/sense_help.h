@@ -21,7 +21,8 @@ static inline pwy_status rows_row(void *arg, int64_t i, const struct pw_value **
 static inline struct pw_sense sense_open(const struct pw_sense_ops *ops, const char *kind, int outputs, int d,
                                          const char *settings)
 {
-    struct pw_sense s = {.ops = ops, .d = d, .kind = kind, .outputs = outputs, .own = (char *)"task/t/x"};
+    struct pw_sense s = {.ops = ops, .d = d, .kind = kind, .outputs = outputs, .own = (char *)"task/t/x",
+                         .stem = ops->name};
     struct pw_node *node = NULL;
     s.params = pw_params_new(7);
     ck_assert_ptr_nonnull(s.params);

@@ -94,7 +94,7 @@ static char *scores(pwy_model *m, const char *name, int task, const char *option
 /* A text's answers read the tokenizer too; its digest is of the closure's. */
 static int64_t tokenizer_bytes(const pwy_model *m)
 {
-    char *json = m->tok == NULL ? NULL : pw_tok_json(m->tok);
+    char *json = m->vocabulary == NULL ? NULL : pw_tok_json(m->vocabulary->tok);
     int64_t len = json == NULL ? 0 : (int64_t)strlen(json);
     free(json);
     return len;

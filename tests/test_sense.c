@@ -247,7 +247,8 @@ START_TEST(bad_settings)
         {&pw_sense_image, "{\"augmnt\": \"flip\"}", "augment"}, {&pw_sense_image, "{\"augment\": \"turn\"}", "turn"},
         {&pw_sense_image, "{\"side\": 4}", "side"}, {&pw_sense_audio, "{\"seconds\": 100}", "seconds"},
         {&pw_sense_series, "{\"agument\": true}", "augment"}};
-    struct pw_sense s = {.ops = bad[_i].ops, .d = D, .kind = "classify", .outputs = 2, .own = (char *)"task/t/x"};
+    struct pw_sense s = {.ops = bad[_i].ops, .d = D, .kind = "classify", .outputs = 2, .own = (char *)"task/t/x",
+                         .stem = bad[_i].ops->name};
     struct pw_node *node;
     s.params = pw_params_new(1);
     ck_assert_int_eq(pw_node_from_json(bad[_i].json, strlen(bad[_i].json), NULL, &node), PWY_OK);

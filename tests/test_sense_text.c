@@ -16,7 +16,8 @@ static void rig_open(struct rig *rig, const struct pw_sense_ops *ops, const char
 {
     struct pw_node *map = NULL;
     memset(rig, 0, sizeof *rig);
-    rig->s = (struct pw_sense){ .ops = ops, .d = 8, .own = (char *)"task.t.part", .kind = "classify", .outputs = 2 };
+    rig->s = (struct pw_sense){ .ops = ops, .d = 8, .own = (char *)"task.t.part", .stem = ops->name,
+                                .kind = "classify", .outputs = 2 };
     rig->s.params = pw_params_new(1);
     rig->arena = pw_arena_new();
     ck_assert_int_eq(pw_tok_bytes(&rig->s.tok), PWY_OK);

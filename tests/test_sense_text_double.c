@@ -56,7 +56,8 @@ static void rig_open(struct rig *rig, const struct pw_sense_ops *ops, enum pw_va
 {
     struct pw_rng rng = pw_rng_at(7, 8, 0);
     memset(rig, 0, sizeof *rig);
-    rig->s = (struct pw_sense){ .ops = ops, .d = D, .own = (char *)"task.t.part", .kind = "classify", .outputs = 2 };
+    rig->s = (struct pw_sense){ .ops = ops, .d = D, .own = (char *)"task.t.part", .stem = ops->name,
+                                .kind = "classify", .outputs = 2 };
     rig->s.params = pw_params_new(3);
     rig->kept = pw_arena_new();
     rig->x = (struct pw_exec){ .arena = pw_arena_new(), .train = true };

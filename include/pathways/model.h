@@ -74,7 +74,8 @@ PWY_API pwy_status pwy_model_verify(pwy_context *context, const char *path, pwy_
 PWY_API void pwy_model_free(pwy_model *model);
 /** The tasks as the model knows them. Borrowed, as long as the model; not to be changed. @since 0.1 */
 PWY_API pwy_registry *pwy_model_registry(const pwy_model *model);
-/** Borrowed, as long as the model; NULL: no task has text. @since 0.1 */
+/** Borrowed, as long as the model; NULL: no task has text. Of several, which pwy_model_merge may bring, the first: that
+ *  of `model`. @since 0.1 */
 PWY_API pwy_tokenizer *pwy_model_tokenizer(const pwy_model *model);
 /** Numbers in all, of what is trained and of what was fitted before. @since 0.1 */
 PWY_API int64_t pwy_model_parameters(const pwy_model *model);

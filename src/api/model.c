@@ -178,7 +178,7 @@ pwy_registry *pwy_model_registry(const pwy_model *model)
 
 pwy_tokenizer *pwy_model_tokenizer(const pwy_model *model)
 {
-    return model == NULL ? NULL : model->tok;
+    return model == NULL || model->vocabulary == NULL ? NULL : model->vocabulary->tok;
 }
 
 int64_t pwy_model_parameters(const pwy_model *model)

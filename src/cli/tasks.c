@@ -158,6 +158,6 @@ int cli_merge(int argc, char **argv)
 {
     return plain("merge", argc, argv, 2, "two models are needed",
                  "Puts the tasks of OTHER, all sealed, behind those of MODEL. Both must have grown from one sealed\n"
-                 "model.\n\n"
+                 "model; what both brought of one sense since then is kept for each.\n\n"
                  "  -o OUT           write OUT; without it MODEL is replaced, as a whole\n\n", merge);
 }

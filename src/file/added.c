@@ -10,7 +10,8 @@ struct added {
     const pwy_model *m, *base;          /* base: the model that was opened from the file, under m */
     struct pw_tensor *list; int64_t n;
     char **name; int n_names;           /* made here */
-    char *config, *tok;
+    char *config;
+    struct pw_text_tensors tokenizers;
     int64_t *again, n_again;            /* tasks that were there, and are not as they were */
     bool replaces;                      /* a tensor that was there is not as it was */
     struct pw_image tasks;
@@ -23,7 +24,7 @@ static void added_free(struct added *a)
     free(a->name);
     free(a->list);
     free(a->config);
-    free(a->tok);
+    pw_text_tensors_free(&a->tokenizers);
     free(a->piece);
     free(a->again);
     pw_image_free(&a->tasks);
@@ -164,9 +165,8 @@ static pwy_status add_texts(struct added *a)
 {
     PW_TRY(pw_config_json(a->m, &a->config));
     a->list[a->n++] = pw_text_tensor("pathways.config", a->config);
-    if (a->m->tok == NULL || a->base->tok != NULL) return PWY_OK;
-    PW_NEED(a->tok = pw_tok_json(a->m->tok));
-    a->list[a->n++] = pw_text_tensor("pathways.tokenizer", a->tok);
+    for (int i = 0; i < a->tokenizers.n; i++)
+        a->list[a->n++] = pw_text_tensor(a->tokenizers.name[i], a->tokenizers.text[i]);
     return PWY_OK;
 }
 
@@ -187,7 +187,9 @@ static pwy_status add_tasks(struct added *a)
 static pwy_status list_new(struct added *a)
 {
     const struct pw_params *set = a->m->params;
-    size_t cap = (size_t)set->n + (size_t)a->m->shape.layers + PW_REGISTRY_TENSORS + 2, experts = 0;
+    size_t cap = (size_t)set->n + (size_t)a->m->shape.layers + PW_REGISTRY_TENSORS + 1, experts = 0;
+    PW_TRY(pw_tokenizer_tensors(a->m, a->base, &a->tokenizers));
+    cap += (size_t)a->tokenizers.n;
     for (int i = 0; i < set->n; i++) experts += set->list[i]->slice != NULL ? (size_t)set->list[i]->groups : 0;
     PW_NEED(a->list = pw_calloc(cap, sizeof *a->list));
     PW_NEED(a->name = pw_calloc(cap, sizeof *a->name));

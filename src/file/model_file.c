@@ -110,13 +110,14 @@ void pw_param_list_free(struct pw_param_list *l)
 
 /* --- the tensors of a model --- */
 
-struct listing { struct pw_param_list of; char *config, *tok; char (*load_name)[40]; struct pw_image tasks; };
+struct listing { struct pw_param_list of; struct pw_text_tensors tokenizers; char *config; char (*load_name)[40];
+    struct pw_image tasks; };
 
 static void listing_free(struct listing *l)
 {
     pw_param_list_free(&l->of);
     free(l->config);
-    free(l->tok);
+    pw_text_tensors_free(&l->tokenizers);
     free(l->load_name);
     pw_image_free(&l->tasks);
 }
@@ -136,12 +137,10 @@ static pwy_status listing_tasks(const pwy_model *m, struct listing *l)
 
 static pwy_status listing_texts(const pwy_model *m, struct listing *l)
 {
-    static char config[] = "pathways.config", tok[] = "pathways.tokenizer";
+    const struct pw_text_tensors *t = &l->tokenizers;
     PW_TRY(pw_config_json(m, &l->config));
-    l->of.list[l->of.n++] = pw_text_tensor(config, l->config);
-    if (m->tok == NULL) return PWY_OK;
-    PW_NEED(l->tok = pw_tok_json(m->tok));
-    l->of.list[l->of.n++] = pw_text_tensor(tok, l->tok);
+    l->of.list[l->of.n++] = pw_text_tensor("pathways.config", l->config);
+    for (int i = 0; i < t->n; i++) l->of.list[l->of.n++] = pw_text_tensor(t->name[i], t->text[i]);
     return PWY_OK;
 }
 
@@ -157,7 +156,9 @@ static void listing_loads(const pwy_model *m, struct listing *l)
 
 static pwy_status listing_make(const pwy_model *m, const struct pw_tensor *extra, int64_t n_extra, struct listing *l)
 {
-    PW_TRY(params_room(&l->of, m->params, (size_t)m->shape.layers + (size_t)n_extra + 2 + PW_REGISTRY_TENSORS));
+    PW_TRY(pw_tokenizer_tensors(m, NULL, &l->tokenizers));
+    size_t others = (size_t)m->shape.layers + (size_t)n_extra + 1 + (size_t)l->tokenizers.n + PW_REGISTRY_TENSORS;
+    PW_TRY(params_room(&l->of, m->params, others));
     PW_NEED(l->load_name = pw_calloc((size_t)m->shape.layers + 1, sizeof *l->load_name));
     PW_TRY(listing_texts(m, l));
     PW_TRY(listing_tasks(m, l));
@@ -326,12 +327,6 @@ static void read_loads(pwy_model *m, const struct pw_tensors *tensors)
     }
 }
 
-static pwy_status read_tokenizer(pwy_model *m, const struct pw_tensors *tensors, const char *name)
-{
-    const struct pw_tensor *t = pw_tensors_find(tensors, "pathways.tokenizer");
-    return t == NULL ? PWY_OK : pw_tok_load(t->data, t->bytes, name, &m->tok);
-}
-
 /* Where a model is read from. chain: the files that the tensors are of, or NULL: bytes. */
 struct origin { const struct pw_tensors *tensors; const char *name; bool own; const struct pw_chain *chain; };
 
@@ -348,7 +343,7 @@ static pwy_status read_model(pwy_model *m, const struct pw_node *config, const s
     PW_TRY(check_version(config, from->name));
     PW_TRY(pw_options_read(pw_node_get(config, "shape"), "shape", pw_shape_options, &m->shape));
     PW_TRY(read_registry(m, from));
-    PW_TRY(read_tokenizer(m, tensors, from->name));
+    PW_TRY(pw_tokenizers_read(m, tensors, from->name));
     PW_TRY(read_params(m, tensors, from->own));
     PW_TRY(pw_model_assemble(m));
     read_loads(m, tensors);

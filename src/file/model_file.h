@@ -23,6 +23,11 @@ struct pw_param_list { struct pw_tensor *list; int64_t n; struct pw_piece *piece
     int n_names; };
 pwy_status pw_param_list(const struct pw_params *set, struct pw_param_list *l);
 void pw_param_list_free(struct pw_param_list *l);
+/* tokenizers.c: of the vocabularies that `base` has not (NULL: of all); freed also where it failed. And back. */
+struct pw_text_tensors { char **name, **text; int n; };
+pwy_status pw_tokenizer_tensors(const pwy_model *m, const pwy_model *base, struct pw_text_tensors *out);
+void pw_text_tensors_free(struct pw_text_tensors *l);
+pwy_status pw_tokenizers_read(pwy_model *m, const struct pw_tensors *tensors, const char *name);
 /* added.c: where the model grew from the one that is in the file, and its tasks are all there as they were, only what
    is new, as a delta; else as pw_model_write_file. */
 pwy_status pw_model_write_added(const pwy_model *m, const char *path);

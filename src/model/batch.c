@@ -6,14 +6,15 @@
 static pwy_status encode_ids(const pwy_model *m, const char *text, int64_t len, bool end, struct pw_arena *arena,
                              struct pw_item *item)
 {
+    const pwy_tokenizer *tok = item->net->vocabulary->tok;
     int64_t cap = m->shape.window, n;
     PW_NEED(item->ids = pw_arena_take(arena, (size_t)cap + 1, sizeof(int32_t)));
-    PW_TRY(pw_tok_encode(m->tok, text, len, item->ids, cap, &n, false));
+    PW_TRY(pw_tok_encode(tok, text, len, item->ids, cap, &n, false));
     item->n_ids = (int)(n < cap ? n : cap);
     item->text_bytes = 0;
     for (int i = 0; i < item->n_ids; i++) {
         int64_t bytes;
-        pw_tok_piece(m->tok, item->ids[i], &bytes);
+        pw_tok_piece(tok, item->ids[i], &bytes);
         item->text_bytes += bytes;
     }
     if (end) item->ids[item->n_ids++] = PW_TOK_END;

@@ -19,23 +19,16 @@ static int64_t outputs_of(const struct pwy_task *t)
 }
 
 /* What tasks share of a sense; the embedding of texts, which a model without any has not made yet. */
-static int64_t stem_size(const pwy_model *m, const char *sense)
+static int64_t stem_size(const pwy_model *m, const char *sense, const char *stem)
 {
-    size_t len = strlen(sense);
+    size_t len = strlen(stem);
     int64_t n = 0;
     if (strcmp(sense, "text") == 0) return m->shape.vocab * m->shape.d;
     for (int i = 0; i < m->params->n; i++) {
         const struct pw_param *p = m->params->list[i];
-        if (strncmp(p->name, sense, len) == 0 && p->name[len] == '.') n += p->n;
+        if (strncmp(p->name, stem, len) == 0 && p->name[len] == '.') n += p->n;
     }
     return n;
-}
-
-static bool has_sense(const struct pwy_task *t, int parts, const char *sense)
-{
-    for (int p = 0; p < parts; p++)
-        if (strcmp(t->parts[p].sense, sense) == 0) return true;
-    return false;
 }
 
 int64_t pw_model_common(const pwy_model *m, const struct pwy_task *t)
@@ -43,7 +36,8 @@ int64_t pw_model_common(const pwy_model *m, const struct pwy_task *t)
     int64_t experts = 2 * m->shape.topk < m->shape.experts ? 2 * m->shape.topk : m->shape.experts;
     int64_t n = m->trunk_fixed + m->shape.layers * experts * m->expert_size;
     for (int p = 0; p < t->n_parts; p++)
-        if (!has_sense(t, p, t->parts[p].sense)) n += stem_size(m, t->parts[p].sense);
+        if (!pw_has_sense(t, p, t->parts[p].sense))
+            n += stem_size(m, t->parts[p].sense, pw_task_stem(t, t->parts[p].sense));
     return n;
 }
 
@@ -88,7 +82,7 @@ static pwy_status count_pieces(const pwy_tokenizer *tok, const char *text, struc
     return PWY_OK;
 }
 
-static pwy_status look_at(const pwy_model *m, const struct pwy_task *t, const char *part, pwy_example *ex,
+static pwy_status look_at(const pwy_tokenizer *tok, const struct pwy_task *t, const char *part, pwy_example *ex,
                           struct pieces *c)
 {
     pwy_source *s = t->source[PWY_TRAIN];
@@ -97,18 +91,18 @@ static pwy_status look_at(const pwy_model *m, const struct pwy_task *t, const ch
         if (status == PWY_E_DATA) continue;
         PW_TRY(status);
         const struct pw_value *v = pw_example_find(ex, part);
-        if (v != NULL && v->type == PW_VALUE_TEXT) PW_TRY(count_pieces(m->tok, v->text, c));
+        if (v != NULL && v->type == PW_VALUE_TEXT) PW_TRY(count_pieces(tok, v->text, c));
     }
     return PWY_OK;
 }
 
 /* The model's tokenizer knows too little of a text that it cuts into more single bytes than longer pieces. */
-static pwy_status is_strange(const pwy_model *m, const struct pwy_task *t, const char *part, bool *out)
+static pwy_status is_strange(const pwy_tokenizer *tok, const struct pwy_task *t, const char *part, bool *out)
 {
     struct pieces c = {0};
     pwy_example *ex;
     PW_NEED(ex = pw_example_make());
-    pwy_status status = look_at(m, t, part, ex, &c);
+    pwy_status status = look_at(tok, t, part, ex, &c);
     pw_example_release(ex);
     *out = 2 * c.single > c.all;
     return status;
@@ -119,12 +113,13 @@ static pwy_status give_tokenizer(const pwy_model *m, const struct pwy_task *t, s
                                  int64_t *numbers)
 {
     enum { RAW = PW_TOK_END + 1 };
+    const struct pw_vocabulary *v = pw_vocabulary_of(m, pw_task_stem(t, "text"));
     int64_t size = OWN_RANK * (OWN_VOCAB + m->shape.d);
     bool strange;
     if (strcmp(part->sense, "text") != 0 || pw_node_get(part->options, "vocab") != NULL) return PWY_OK;
-    if (m->tok == NULL || pw_tok_vocab(m->tok) <= RAW || t->head->kind == PWY_GENERATE) return PWY_OK;
+    if (v == NULL || pw_tok_vocab(v->tok) <= RAW || t->head->kind == PWY_GENERATE) return PWY_OK;
     if (pw_node_get(part->options, "rank") != NULL || *numbers < 2 * size) return PWY_OK;
-    PW_TRY(is_strange(m, t, part->name, &strange));
+    PW_TRY(is_strange(v->tok, t, part->name, &strange));
     if (!strange) return PWY_OK;
     *numbers -= size;
     if (part->options == NULL) PW_NEED(part->options = pw_node_new(PW_MAP));

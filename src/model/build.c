@@ -1,5 +1,6 @@
 /* A model from tasks and their data: targets, tokenizer and the senses' constants first, then the network. */
 #include "model/budget.h"
+#include "model/stems.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,9 +57,7 @@ struct texts { pwy_model *m; pwy_example *ex; int task; int64_t row, bytes; };
 
 static bool has_text(const struct pwy_task *t)
 {
-    for (int p = 0; p < t->n_parts; p++)
-        if (strcmp(t->parts[p].sense, "text") == 0) return true;
-    return t->head->kind == PWY_GENERATE;
+    return pw_has_sense(t, t->n_parts, "text") || t->head->kind == PWY_GENERATE;
 }
 
 static const char *one_text(struct texts *in, const struct pwy_task *t)
@@ -99,16 +98,16 @@ static pwy_status next_text(void *arg, int64_t i, const char **text, int64_t *le
 static pwy_status build_tokenizer(pwy_model *m, int first)
 {
     struct texts in = {.m = m, .task = first};
+    pwy_tokenizer *tok;
     bool any = false;
     pwy_status status;
     for (int i = first; i < m->registry->n; i++) any = any || has_text(pw_registry_at(m->registry, i));
     if (!any) return PWY_OK;
     pw_log(m->ctx, PWY_LOG_INFO, "looking through the data: texts, for the tokenizer");
-    if (m->shape.vocab == 257) return pw_tok_bytes(&m->tok);
     PW_NEED(in.ex = pw_example_make());
-    status = pw_tok_train(m->shape.vocab, next_text, &in, &m->tok);
+    status = m->shape.vocab == 257 ? pw_tok_bytes(&tok) : pw_tok_train(m->shape.vocab, next_text, &in, &tok);
     pw_example_release(in.ex);
-    return status;
+    return status == PWY_OK ? pw_vocabulary_add(m, "text", tok) : status;
 }
 
 /* --- the senses' constants --- */
@@ -230,12 +229,13 @@ static pwy_status build_into(pwy_model *m, const struct pw_node *options)
 
 static pwy_status extend(pwy_model *m, int first, const int64_t *budget)
 {
-    bool had_text = m->tok != NULL;
+    bool had_text = m->vocabulary != NULL;
     PW_TRY(fit_targets(m->registry, first));
+    for (int i = first; i < m->registry->n; i++) PW_TRY(pw_stems_take(m, pw_registry_at(m->registry, i)));
     for (int i = first; i < m->registry->n; i++)
         PW_TRY(pw_budget_cut(m, pw_registry_at(m->registry, i), budget == NULL ? 0 : budget[i - first]));
     if (!had_text) PW_TRY(build_tokenizer(m, first));
-    if (!had_text && m->tok != NULL) PW_TRY(pw_model_declare_text(m));
+    if (!had_text) PW_TRY(pw_vocabularies_declare(m));
     PW_TRY(pw_nets_extend(m));
     PW_TRY(pw_nets_fit_open(m, first));
     PW_TRY(fit_nets(m, first, budget));

@@ -22,7 +22,7 @@ static const char *own_name(const struct pw_net *net, const char *name)
 static bool of_senses(const struct pw_net *net, const char *name)
 {
     for (int p = 0; p < net->n_parts && !pw_streams(net); p++)
-        if (starts(name, net->sense[p].ops->name)) return true;
+        if (starts(name, net->sense[p].stem)) return true;
     return false;
 }
 
@@ -38,11 +38,11 @@ bool pw_way_replaces(const struct pw_net *net, const char *name)
     return strcmp(last, "norm") == 0 && way->norm != NULL;
 }
 
-static bool reads(const pwy_model *m, const struct pw_net *net, const struct pw_param *p)
+static bool reads(const struct pw_net *net, const struct pw_param *p)
 {
     if (own_name(net, p->name) != NULL) return true;
     if (starts(p->name, "trunk")) return !pw_way_replaces(net, p->name);
-    return of_senses(net, p->name) || (net->writes && p == m->embed) || pw_which_grounds(net, p->name);
+    return of_senses(net, p->name) || (net->writes && p == net->vocabulary->embed) || pw_which_grounds(net, p->name);
 }
 
 /* Candidates of the layer that an expert tensor belongs to; NULL: all that the trunk's router knows. */
@@ -54,7 +54,8 @@ static const int32_t *candidates(const pwy_model *m, const struct pw_net *net, c
     return own != NULL && own->expert != NULL ? own->expert : NULL;
 }
 
-struct member { struct pw_param *p; const char *key; bool own; };
+/* key: the name that the digest knows it by. */
+struct member { struct pw_param *p; char *key; bool own; };
 
 static int by_name(const void *a, const void *b)
 {
@@ -62,16 +63,27 @@ static int by_name(const void *a, const void *b)
     return x->own != y->own ? x->own - y->own : strcmp(x->key, y->key);
 }
 
-static int collect(const pwy_model *m, const struct pw_net *net, struct member *list)
+/* What follows the task in a name of its own; "audio.patch.w" of "audio~2.patch.w": which stem a merged model has is of
+   no account. */
+static char *key_of(const char *name, const char *own)
 {
-    int n = 0;
+    char *key = pw_strdup(own != NULL ? own : name), *mark = key != NULL && own == NULL ? strchr(key, '~') : NULL;
+    if (mark != NULL) memmove(mark, mark + strcspn(mark, "."), strlen(mark + strcspn(mark, ".")) + 1);
+    return key;
+}
+
+static pwy_status collect(const pwy_model *m, const struct pw_net *net, struct member *list, int *n)
+{
+    *n = 0;
     for (int i = 0; i < m->params->n; i++) {
         struct pw_param *p = m->params->list[i];
         const char *own = own_name(net, p->name);
-        if (reads(m, net, p)) list[n++] = (struct member){p, own != NULL ? own : p->name, own != NULL};
+        if (!reads(net, p)) continue;
+        list[*n] = (struct member){p, key_of(p->name, own), own != NULL};
+        PW_NEED(list[(*n)++].key);
     }
-    qsort(list, (size_t)n, sizeof *list, by_name);
-    return n;
+    qsort(list, (size_t)*n, sizeof *list, by_name);
+    return PWY_OK;
 }
 
 static pwy_status walk_one(const pwy_model *m, const struct pw_net *net, const struct member *e, pw_closure_fn fn,
@@ -88,10 +100,11 @@ static pwy_status walk_one(const pwy_model *m, const struct pw_net *net, const s
 pwy_status pw_closure_walk(const pwy_model *m, const struct pw_net *net, pw_closure_fn fn, void *arg)
 {
     struct member *list;
-    pwy_status status = PWY_OK;
+    int n;
     PW_NEED(list = pw_calloc((size_t)m->params->n + 1, sizeof *list));
-    int n = collect(m, net, list);
+    pwy_status status = collect(m, net, list, &n);
     for (int i = 0; i < n && status == PWY_OK; i++) status = walk_one(m, net, &list[i], fn, arg);
+    for (int i = 0; i < n; i++) free(list[i].key);
     free(list);
     return status;
 }
@@ -129,9 +142,7 @@ static void digest_shape(struct pw_digest *d, const struct pw_shape *s)
 
 static bool reads_text(const struct pw_net *net)
 {
-    for (int p = 0; p < net->n_parts; p++)
-        if (strcmp(net->task->parts[p].sense, "text") == 0) return true;
-    return net->writes;
+    return pw_has_sense(net->task, net->n_parts, "text") || net->writes;
 }
 
 static pwy_status digest_settings(const pwy_model *m, const struct pw_net *net, struct pw_digest *d)
@@ -144,7 +155,7 @@ static pwy_status digest_settings(const pwy_model *m, const struct pw_net *net, 
     text = senses == NULL ? NULL : pw_node_to_json(senses);
     pw_node_free(senses);
     if (senses != NULL) PW_TRY(digest_text(d, text));
-    if (m->tok != NULL && reads_text(net)) PW_TRY(digest_text(d, pw_tok_json(m->tok)));
+    if (net->vocabulary != NULL && reads_text(net)) PW_TRY(digest_text(d, pw_tok_json(net->vocabulary->tok)));
     return PWY_OK;
 }
 

@@ -13,7 +13,7 @@ static pwy_status tally_writing(struct tally *t, struct pw_infer *f)
         pwy_status status = PWY_OK;
         for (int j = 0; status == PWY_OK && j < f->item[i].n_ids; j++) {
             int64_t len;
-            const char *piece = pw_tok_piece(f->m->tok, f->item[i].ids[j], &len);
+            const char *piece = pw_tok_piece(f->item[i].net->vocabulary->tok, f->item[i].ids[j], &len);
             status = pw_buf_add(&text, piece, (size_t)len);
         }
         if (status == PWY_OK) pw_metric_add_text(t->metric, t->nats[i], f->item[i].text_bytes, text.data);

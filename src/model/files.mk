@@ -1,10 +1,10 @@
-pathways_sources += src/model/model.h src/model/budget.h src/model/model.c src/model/net.c src/model/way.c src/model/overlay.c src/model/closure.c src/model/seal.c src/model/golden.c src/model/restrict.c src/model/rename.c src/model/upcycle.c src/model/grow.c src/model/merge.c src/model/build.c src/model/budget.c src/model/batch.c src/model/pass.c \
+pathways_sources += src/model/model.h src/model/budget.h src/model/stems.h src/model/model.c src/model/net.c src/model/way.c src/model/overlay.c src/model/closure.c src/model/seal.c src/model/golden.c src/model/restrict.c src/model/rename.c src/model/upcycle.c src/model/grow.c src/model/merge.c src/model/stems.c src/model/vocabulary.c src/model/build.c src/model/budget.c src/model/batch.c src/model/pass.c \
 	src/model/head.c src/model/writer.c src/model/generate.c src/model/describe.c src/model/infer.h src/model/infer.c src/model/evaluate.c src/model/result.h src/model/result.c
 pathways_sources += src/model/which.h src/model/which.c src/model/which_fit.c
 # The whole network's gradient, in double, goes from examples to losses: it takes all that a model is made of.
-pathways_double_sources += src/model/model.c src/model/net.c src/model/way.c src/model/overlay.c src/model/closure.c src/model/seal.c src/model/golden.c src/model/restrict.c src/model/rename.c src/model/upcycle.c src/model/grow.c src/model/merge.c src/model/build.c src/model/budget.c src/model/batch.c src/model/pass.c src/model/head.c \
+pathways_double_sources += src/model/model.c src/model/net.c src/model/way.c src/model/overlay.c src/model/closure.c src/model/seal.c src/model/golden.c src/model/restrict.c src/model/rename.c src/model/upcycle.c src/model/grow.c src/model/merge.c src/model/stems.c src/model/vocabulary.c src/model/build.c src/model/budget.c src/model/batch.c src/model/pass.c src/model/head.c \
 	src/model/writer.c src/model/generate.c src/model/describe.c src/model/infer.c src/model/evaluate.c src/model/result.c \
-	src/file/model_file.c src/file/packed_file.c src/file/registry_file.c src/file/scan.c src/file/header.c src/file/names.c src/file/safetensors.c \
+	src/file/model_file.c src/file/tokenizers.c src/file/packed_file.c src/file/registry_file.c src/file/scan.c src/file/header.c src/file/names.c src/file/safetensors.c \
 	src/file/safetensors_write.c \
 	src/task/registry.c src/task/store.c src/task/copy.c src/task/select.c src/task/segment.c src/task/image.c src/task/labels.c \
 	src/task/task.c src/task/target.c src/task/read.c src/task/ask.c src/task/persist.c src/task/heads.c \

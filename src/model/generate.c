@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct writer { const pwy_model *m; struct pw_exec *x; struct pw_cache *cache; const struct pw_generate *how;
-    real *logits; };
+struct writer { const pwy_model *m; const struct pw_vocabulary *vocabulary; struct pw_exec *x; struct pw_cache *cache;
+    const struct pw_generate *how; real *logits; };
 
 static int32_t most_likely(int n, const real *logits)
 {
@@ -28,9 +28,9 @@ static int32_t draw(const struct writer *w, int n, real *logits, int64_t positio
 /* The next id after the row h (d). Raw bytes and BPE pieces alike; <end> may come. */
 static pwy_status choose(struct writer *w, const real *h, int64_t position, int32_t *id)
 {
-    int vocab = (int)w->m->shape.vocab;
-    struct pw_packed_product p = {1, (int)w->m->shape.d, vocab, h, pw_packed_weights(pw_vocabulary(w->m)), w->logits,
-                                  false};
+    int vocab = (int)pw_tok_vocab(w->vocabulary->tok);
+    struct pw_packed_product p = {1, (int)w->m->shape.d, vocab, h, pw_packed_weights(&w->vocabulary->packed),
+                                  w->logits, false};
     PW_TRY(pw_packed_products(w->x, &p, 1));
     *id = w->how->temperature > 0 ? draw(w, vocab, w->logits, position) : most_likely(vocab, w->logits);
     return PWY_OK;
@@ -39,13 +39,14 @@ static pwy_status choose(struct writer *w, const real *h, int64_t position, int3
 static pwy_status add_piece(const struct writer *w, int32_t id, struct pw_buf *text)
 {
     int64_t len;
-    const char *piece = pw_tok_piece(w->m->tok, id, &len);
+    const char *piece = pw_tok_piece(w->vocabulary->tok, id, &len);
     return pw_buf_add(text, piece, (size_t)len);
 }
 
 static pwy_status write_on(struct writer *w, real *row, struct pw_buf *text, int64_t *n_new)
 {
     int d = (int)w->m->shape.d;
+    const real *embed = w->vocabulary->embed->w;
     for (*n_new = 0; *n_new < w->how->max_new; (*n_new)++) {
         int32_t id;
         size_t mark = pw_arena_mark(w->x->arena);
@@ -53,7 +54,7 @@ static pwy_status write_on(struct writer *w, real *row, struct pw_buf *text, int
         if (id == PW_TOK_END) return PWY_OK;
         PW_TRY(add_piece(w, id, text));
         pw_cache_keys(w->cache, 1, (const uint64_t[]){pw_id_key(id)});
-        PW_TRY(pw_trunk_feed(w->m->trunk, w->x, w->cache, 1, 0, w->m->embed->w + (size_t)id * (size_t)d, row, NULL));
+        PW_TRY(pw_trunk_feed(w->m->trunk, w->x, w->cache, 1, 0, embed + (size_t)id * (size_t)d, row, NULL));
         pw_arena_release(w->x->arena, mark);
     }
     return PWY_OK;
@@ -78,7 +79,7 @@ static pwy_status generate(struct writer *w, const struct pw_pass *pass, const s
 {
     real *row;
     PW_NEED(row = pw_arena_take(w->x->arena, (size_t)w->m->shape.d, sizeof(real)));
-    PW_NEED(w->logits = pw_arena_take(w->x->arena, (size_t)w->m->shape.vocab, sizeof(real)));
+    PW_NEED(w->logits = pw_arena_take(w->x->arena, (size_t)pw_tok_vocab(w->vocabulary->tok), sizeof(real)));
     PW_TRY(feed_prompt(w, pass, item, row));
     PW_TRY(write_on(w, row, text, n_new));
     return pw_buf_add(text, "", 0);
@@ -87,7 +88,7 @@ static pwy_status generate(struct writer *w, const struct pw_pass *pass, const s
 pwy_status pw_generate(const pwy_model *m, struct pw_exec *x, const struct pw_item *item, const struct pw_generate *how,
                        char **text, int64_t *n_new, struct pw_pass *pass)
 {
-    struct writer w = {.m = m, .x = x, .how = how};
+    struct writer w = {.m = m, .vocabulary = item->net->vocabulary, .x = x, .how = how};
     struct pw_buf buf = {0};
     pwy_status status;
     PW_TRY(pw_cache_new(m->trunk, item->net->way, item->n_rows + how->max_new, &w.cache));

@@ -244,7 +244,7 @@ static pwy_status build(const struct growing *g, pwy_model *own)
     own->parent = pw_model_hold((pwy_model *)(uintptr_t)g->m);
     own->shape = g->m->shape;
     own->shape.experts = g->known + g->more;
-    if (g->m->tok != NULL) own->tok = pw_tok_hold(g->m->tok);
+    PW_TRY(pw_vocabularies_copy(g->m, own));
     if (g->m->run != NULL) PW_NEED(own->run = pw_node_copy(g->m->run));
     PW_TRY(take_tasks(g, own));
     PW_TRY(take_params(g, own));

@@ -1,7 +1,7 @@
 /* Two models of one ancestry made one: the second's tasks that the first has not come behind the first's, with what
    they read that the first has not. */
 #include "base/digest.h"
-#include "model/model.h"
+#include "model/stems.h"
 #include "task/record.h"
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +10,10 @@ struct merging {
     const pwy_model *a, *b;
     pwy_model *own;
     int32_t **id;                       /* [layers] (experts of b): their numbers in the merged model */
+    struct pw_stem_names stems;         /* b's, in the merged model */
 };
 
 /* --- one ancestry --- */
-
-static bool is_task(const char *name)
-{
-    return strncmp(name, "task/", 5) == 0;
-}
 
 static pwy_status other_ancestry(const char *what)
 {
@@ -25,11 +21,16 @@ static pwy_status other_ancestry(const char *what)
                    "model can be merged", what);
 }
 
+static bool is_trunk(const char *name)
+{
+    return strncmp(name, "trunk.", 6) == 0;
+}
+
 /* Sealed tasks have routers of their own: what is left of the trunk's, or grew, does not matter. */
 static bool is_router(const char *name)
 {
     const char *last = strrchr(name, '.');
-    if (strncmp(name, "trunk.", 6) != 0) return false;
+    if (!is_trunk(name)) return false;
     return strcmp(last, ".router") == 0 || strcmp(last, ".bias") == 0 || strcmp(last, ".fade") == 0;
 }
 
@@ -42,22 +43,12 @@ static pwy_status same_shape(const struct pw_shape *a, const struct pw_shape *b)
     return same ? PWY_OK : other_ancestry("model");
 }
 
-static pwy_status same_tokenizer(const pwy_model *a, const pwy_model *b)
-{
-    if (a->tok == NULL || b->tok == NULL) return PWY_OK;
-    char *one = pw_tok_json(a->tok), *two = pw_tok_json(b->tok);
-    pwy_status status = one == NULL || two == NULL ? PWY_E_NOMEM : PWY_OK;
-    if (status == PWY_OK && strcmp(one, two) != 0) status = other_ancestry("tokenizer");
-    free(one);
-    free(two);
-    return status;
-}
-
-static pwy_status same_params(const pwy_model *a, const pwy_model *b)
+/* The trunk's; what senses share may have come to both after they parted. */
+static pwy_status same_trunk(const pwy_model *a, const pwy_model *b)
 {
     for (int i = 0; i < b->params->n; i++) {
         const struct pw_param *theirs = b->params->list[i], *ours = pw_params_find(a->params, theirs->name);
-        if (is_task(theirs->name) || is_router(theirs->name) || theirs->slice != NULL || ours == NULL) continue;
+        if (!is_trunk(theirs->name) || is_router(theirs->name) || theirs->slice != NULL || ours == NULL) continue;
         if (ours->n != theirs->n || memcmp(ours->w, theirs->w, (size_t)ours->n * sizeof(real)) != 0)
             return other_ancestry(theirs->name);
     }
@@ -159,21 +150,45 @@ static pwy_status merge_tasks(struct merging *g)
     struct pw_image im[2] = {{{0}}};
     pwy_status status = two_images(g, im, &g->own->registry);
     for (int i = 0; i < 2; i++) pw_image_free(&im[i]);
-    return status == PWY_OK ? pw_registry_load(g->own->registry) : status;
+    if (status == PWY_OK) status = pw_registry_load(g->own->registry);
+    for (int64_t i = g->a->registry->n; status == PWY_OK && i < g->own->registry->n; i++)
+        status = pw_stems_give(&g->stems, pw_registry_at(g->own->registry, i));
+    return status;
 }
 
 /* --- all of it --- */
+
+static pwy_status bring_vocabularies(struct merging *g)
+{
+    for (int i = 0; i < g->stems.n; i++) {
+        const struct pw_stem_name *s = &g->stems.list[i];
+        const struct pw_vocabulary *v = pw_vocabulary_of(g->b, s->from);
+        if (v != NULL && pw_vocabulary_of(g->own, s->to) == NULL)
+            PW_TRY(pw_vocabulary_add(g->own, s->to, pw_tok_hold(v->tok)));
+    }
+    return PWY_OK;
+}
+
+static pwy_status bring_param(struct merging *g, const struct pw_param *p)
+{
+    char *name;
+    if (is_router(p->name)) return PWY_OK;
+    PW_NEED(name = pw_stems_name(&g->stems, p->name));
+    bool there = pw_params_find(g->own->params, name) != NULL;
+    pwy_status status = there ? PWY_OK : pw_params_borrow_as(g->own->params, p, name);
+    free(name);
+    return status;
+}
 
 static pwy_status merge_params(struct merging *g)
 {
     pwy_model *own = g->own;
     PW_NEED(own->params = pw_params_new((uint64_t)g->a->shape.seed));
     for (int i = 0; i < g->a->params->n; i++) PW_TRY(pw_params_borrow(own->params, g->a->params->list[i]));
-    for (int i = 0; i < g->b->params->n; i++) {
-        const struct pw_param *p = g->b->params->list[i];
-        if (!is_router(p->name) && pw_params_find(own->params, p->name) == NULL)
-            PW_TRY(pw_params_borrow(own->params, p));
-    }
+    PW_TRY(pw_vocabularies_copy(g->a, own));
+    PW_TRY(pw_stems_choose(g->b, own, &g->stems));
+    PW_TRY(bring_vocabularies(g));
+    for (int i = 0; i < g->b->params->n; i++) PW_TRY(bring_param(g, g->b->params->list[i]));
     own->params->closed = true;
     return PWY_OK;
 }
@@ -184,10 +199,8 @@ static pwy_status merge(struct merging *g)
     own->parent = pw_model_hold((pwy_model *)(uintptr_t)g->a);
     own->other = pw_model_hold((pwy_model *)(uintptr_t)g->b);
     own->shape = g->a->shape;
-    const pwy_model *text = g->a->tok != NULL ? g->a : g->b;
-    if (text->tok != NULL) own->tok = pw_tok_hold(text->tok);
-    PW_TRY(merge_tasks(g));
     PW_TRY(merge_params(g));
+    PW_TRY(merge_tasks(g));
     PW_TRY(pw_model_assemble(own));
     pw_model_copy_loads(g->a, own);
     PW_TRY(merge_experts(g));
@@ -203,6 +216,7 @@ static pwy_status merge_all(const pwy_model *a, const pwy_model *b, pwy_model **
     pwy_status status = merge(&g);
     for (int l = 0; g.id != NULL && l < b->shape.layers; l++) free(g.id[l]);
     free(g.id);
+    pw_stems_free(&g.stems);
     if (status == PWY_OK) *out = g.own;
     else pw_model_release(g.own);
     return status;
@@ -224,10 +238,9 @@ pwy_status pw_model_merge(const pwy_model *a, const pwy_model *b, pwy_model **ou
     PW_TRY(pw_model_plain(a));
     PW_TRY(pw_model_plain(b));
     PW_TRY(same_shape(&a->shape, &b->shape));
-    PW_TRY(same_tokenizer(a, b));
     PW_NEED(keep = pw_calloc((size_t)b->registry->n + 1, sizeof *keep));
     pwy_status status = choose_tasks(a, b, keep, &n);
-    if (status == PWY_OK) status = same_params(a, b);
+    if (status == PWY_OK) status = same_trunk(a, b);
     if (status == PWY_OK && n == 0) *out = pw_model_hold((pwy_model *)(uintptr_t)a);
     else if (status == PWY_OK) status = merge_some(a, b, keep, out);
     free(keep);

@@ -38,16 +38,10 @@ void pw_model_count(pwy_model *m)
     }
 }
 
-pwy_status pw_model_declare_text(pwy_model *m)
-{
-    m->shape.vocab = pw_tok_vocab(m->tok);
-    return pw_text_embedding(m->params, m->tok, (int)m->shape.d, &m->embed);
-}
-
 pwy_status pw_model_declare(pwy_model *m)
 {
     PW_TRY(declare_trunk(m));
-    if (m->tok != NULL) PW_TRY(pw_model_declare_text(m));
+    PW_TRY(pw_vocabularies_declare(m));
     PW_TRY(pw_nets_declare(m, 0));
     pw_model_count(m);
     return PWY_OK;
@@ -82,7 +76,7 @@ static void free_parts(pwy_model *m)
     pw_nets_free(m->nets);
     pw_trunk_free(m->trunk);
     pw_params_free(m->params);
-    pw_tok_release(m->tok);
+    pw_vocabularies_free(m);
     pwy_registry_free(m->registry);
     pw_node_free(m->run);
     pw_model_release(m->parent);

@@ -21,6 +21,7 @@ struct pw_net {
     struct pwy_task *task;
     struct pw_sense *sense; int n_parts;            /* [n_parts], as the task's parts */
     int outputs;                                    /* of the head; 0: it writes */
+    struct pw_vocabulary *vocabulary;               /* of its texts; NULL: the model has none */
     struct pw_pathway *way;                         /* NULL: the trunk's own */
     struct pw_param *token;                         /* (1, d): joins the sequence as its first row */
     struct pw_param *norm_w, *norm_b;               /* (2 d): over task row || mean of the others */
@@ -35,18 +36,27 @@ struct pw_net {
 /* Running text goes on: its part is what is written, and goes through no sense. */
 static inline bool pw_streams(const struct pw_net *net) { return net->writes && net->task->target == NULL; }
 
+/* vocabulary.c: what texts of one stem share, read and written: "text", or "text~2" that came by merging. */
+struct pw_vocabulary {
+    char *stem;
+    pwy_tokenizer *tok;
+    struct pw_param *embed;                         /* (vocab, d), tied to the writing head */
+    struct pw_packed packed;                        /* the same (d, vocab), for writing at inference; made with the
+                                                       first net that writes */
+    struct pw_vocabulary *next;
+};
+
 struct pw_nets;
 struct pw_chain;
 struct pwy_model {
     int count;                                      /* atomic references */
     pwy_context *ctx;
     pwy_registry *registry;
-    pwy_tokenizer *tok;                             /* NULL: no text */
+    struct pw_vocabulary *vocabulary;               /* the first; NULL: no text */
     struct pw_shape shape;
     struct pw_params *params;
     struct pw_trunk *trunk;
     struct pw_nets *nets;                           /* of every task, opened when first asked for */
-    struct pw_param *embed;                         /* (vocab, d), tied to the writing head; NULL: no text */
     /* What borrowed weights lie in: files, which the layer that mapped them knows how to close, or bytes. */
     struct pw_chain *files; void (*close_files)(struct pw_chain *); void *memory;
     pwy_model *parent, *other;                      /* or whose they are: held; NULL */
@@ -67,8 +77,13 @@ pwy_status pw_model_extend(pwy_model *m, int first, const int64_t *budget);
 /* Numbers that a model of the task's own would have: the trunk with twice as many experts a layer as a token meets,
    and what its senses share. */
 int64_t pw_model_common(const pwy_model *m, const struct pwy_task *t);
-pwy_status pw_model_declare_text(pwy_model *m);                      /* the embedding of its tokenizer */
-/* The same from what a file brought: registry, tokenizer and params filled in. */
+struct pw_vocabulary *pw_vocabulary_of(const pwy_model *m, const char *stem);          /* NULL: none */
+pwy_status pw_vocabulary_add(pwy_model *m, const char *stem, pwy_tokenizer *tok);     /* takes tok, also on failure */
+pwy_status pw_vocabularies_copy(const pwy_model *from, pwy_model *to);
+pwy_status pw_vocabularies_declare(pwy_model *m);
+pwy_status pw_vocabulary_pack(const pwy_model *m, struct pw_vocabulary *v);           /* once */
+void pw_vocabularies_free(pwy_model *m);
+/* The same from what a file brought: registry, vocabularies and params filled in. */
 pwy_status pw_model_assemble(pwy_model *m);
 pwy_status pw_model_make(pwy_context *ctx, pwy_model **out);         /* empty, counted once */
 pwy_status pw_model_declare(pwy_model *m);   /* every parameter, when the senses are fitted or loaded */
@@ -83,8 +98,6 @@ pwy_status pw_model_net(const pwy_model *m, const char *task, struct pw_net **ou
 /* net.c: a net is opened by whoever first asks for it, once, on any thread; what a model has opened stays. */
 pwy_status pw_net_open(const pwy_model *m, int64_t task, struct pw_net **out);     /* by the task's index */
 struct pw_net *pw_net_at(const pwy_model *m, int64_t task);          /* NULL: not opened yet */
-/* (d, vocab), packed, for writing at inference; NULL: no net that writes is open */
-const struct pw_packed *pw_vocabulary(const pwy_model *m);
 pwy_status pw_nets_make(pwy_model *m);                               /* none open */
 /* From task `first` on: all, their senses not fitted yet; the parameters of those that are open. */
 pwy_status pw_nets_fit_open(pwy_model *m, int first);

@@ -8,8 +8,6 @@
 struct pw_nets {
     pthread_mutex_t lock;               /* held while a net is opened: any session may be the first to ask */
     struct pw_net **net; int n;         /* [n], NULL: not opened yet */
-    struct pw_packed vocab;             /* the embedding (d, vocab), packed for writing at inference; made with the
-                                           first net that writes */
 };
 
 /* --- senses --- */
@@ -19,10 +17,11 @@ static pwy_status open_sense(const pwy_model *m, struct pw_net *net, int part)
     const struct pw_task_part *what = &net->task->parts[part];
     struct pw_sense *s = &net->sense[part];
     s->params = m->params;
-    s->tok = m->tok;
+    if (net->vocabulary != NULL) s->tok = net->vocabulary->tok;
     s->d = (int)m->shape.d;
     s->kind = net->task->head->name;
     s->outputs = net->outputs;
+    s->stem = pw_task_stem(net->task, what->sense);
     PW_NEED(s->own = pw_printf("task/%s/%s", net->task->name, what->name));
     s->ops = pw_sense_find(what->sense);
     if (s->ops == NULL)
@@ -35,6 +34,7 @@ static pwy_status open_senses(const pwy_model *m, struct pw_net *net, struct pwy
     net->task = t;
     net->writes = !t->head->reads_out;
     net->outputs = net->writes ? 0 : t->head->outputs(t);
+    net->vocabulary = pw_vocabulary_of(m, pw_task_stem(t, "text"));
     net->n_parts = t->n_parts;
     PW_NEED(net->sense = pw_calloc((size_t)t->n_parts, sizeof *net->sense));
     PW_NEED(net->wide_table = pw_calloc((size_t)t->n_parts, sizeof *net->wide_table));
@@ -101,14 +101,14 @@ static bool starts(const char *name, const char *prefix, size_t len)
 
 /* Whether an answer of this net reads the whole of p: its own, or its senses' shared ones; tables are counted by the
    row. */
-static bool reads_whole(const struct pwy_model *m, const struct pw_net *net, const struct pw_param *p)
+static bool reads_whole(const struct pw_net *net, const struct pw_param *p)
 {
     char own[512];
     int len = snprintf(own, sizeof own, "task/%s", net->task->name);
-    if (p->kind == PW_TABLE || p == m->embed || pw_which_owns(p->name)) return false;
+    if (p->kind == PW_TABLE || pw_which_owns(p->name)) return false;
     if (starts(p->name, own, (size_t)len)) return true;
     for (int i = 0; i < net->n_parts; i++)
-        if (starts(p->name, net->sense[i].ops->name, strlen(net->sense[i].ops->name))) return true;
+        if (starts(p->name, net->sense[i].stem, strlen(net->sense[i].stem))) return true;
     return false;
 }
 
@@ -117,10 +117,10 @@ void pw_net_count(const pwy_model *m, struct pw_net *net)
     net->own_fixed = 0;
     for (int i = 0; i < m->params->n; i++) {
         const struct pw_param *p = m->params->list[i];
-        if (reads_whole(m, net, p)) net->own_fixed += p->n;
+        if (reads_whole(net, p)) net->own_fixed += p->n;
         if (starts(p->name, "trunk", 5) && pw_way_replaces(net, p->name)) net->own_fixed -= p->n;
     }
-    if (net->writes && m->embed != NULL) net->own_fixed += m->embed->n;
+    if (net->writes && net->vocabulary != NULL) net->own_fixed += net->vocabulary->embed->n;
 }
 
 /* --- opening --- */
@@ -164,22 +164,14 @@ static pwy_status load_senses(struct pw_net *net)
     return status;
 }
 
-/* In the form of the trunk's matrices. */
-static pwy_status pack_vocabulary(const pwy_model *m)
-{
-    const struct pw_param *like = pw_params_find(m->params, "trunk.0.qkv");
-    if (m->nets->vocab.at != NULL) return PWY_OK;
-    if (m->embed == NULL) return pw_fail(PWY_E_FORMAT, "the task writes, but the model has no tokenizer");
-    return pw_packed_turned(like != NULL && like->packed.at != NULL ? like->packed.store : PW_AS_REAL, m->shape.d,
-                            m->shape.vocab, m->embed->w, &m->nets->vocab);
-}
-
 static pwy_status declare_and_count(const pwy_model *m, struct pw_net *net)
 {
     PW_TRY(declare_net(m, net));
     PW_TRY(pw_net_open_way(m, net));
     pw_net_count(m, net);
-    return net->writes ? pack_vocabulary(m) : PWY_OK;
+    if (!net->writes) return PWY_OK;
+    if (net->vocabulary == NULL) return pw_fail(PWY_E_FORMAT, "the task writes, but the model has no tokenizer");
+    return pw_vocabulary_pack(m, net->vocabulary);
 }
 
 enum { STRETCH = 16384 };               /* bytes that are worth a call */
@@ -237,11 +229,6 @@ pwy_status pw_net_open(const pwy_model *m, int64_t task, struct pw_net **out)
     return PWY_OK;
 }
 
-const struct pw_packed *pw_vocabulary(const pwy_model *m)
-{
-    return m->nets->vocab.at != NULL ? &m->nets->vocab : NULL;
-}
-
 pwy_status pw_nets_make(pwy_model *m)
 {
     struct pw_nets *nets;
@@ -283,7 +270,6 @@ void pw_nets_free(struct pw_nets *nets)
     for (int i = 0; nets->net != NULL && i < nets->n; i++)
         if (nets->net[i] != NULL) free_net(nets->net[i]);
     pthread_mutex_destroy(&nets->lock);
-    pw_packed_free(&nets->vocab);
     free(nets->net);
     free(nets);
 }

@@ -46,7 +46,7 @@ static pwy_status lay_over(const pwy_model *m, bool copy, pwy_model *own)
     const pwy_model *under = copy ? m->parent : m;
     if (under != NULL) own->parent = pw_model_hold((pwy_model *)(uintptr_t)under);
     own->shape = m->shape;
-    if (m->tok != NULL) own->tok = pw_tok_hold(m->tok);
+    PW_TRY(pw_vocabularies_copy(m, own));
     if (m->run != NULL) PW_NEED(own->run = pw_node_copy(m->run));
     PW_TRY(pw_model_copy_tasks(m, own));
     PW_TRY(take_params(m, copy, own));

@@ -102,8 +102,8 @@ static pwy_status task_rows(struct pw_pass *p, struct pw_group *g)
 
 /* --- rows of what was written so far --- */
 
-/* The ids fed by all items of the batch in order, and the trunk row of each. */
-static pwy_status fed_ids(const struct pw_pass *p, int *n, int32_t **id, int32_t **row)
+/* The ids of one vocabulary fed by the items of the batch in order, and the trunk row of each. */
+static pwy_status fed_ids(const struct pw_pass *p, const struct pw_vocabulary *v, int *n, int32_t **id, int32_t **row)
 {
     int total = 0;
     for (int i = 0; i < p->batch->n; i++) total += p->batch->item[i].n_in;
@@ -112,7 +112,7 @@ static pwy_status fed_ids(const struct pw_pass *p, int *n, int32_t **id, int32_t
     *n = 0;
     for (int i = 0; i < p->batch->n; i++) {
         const struct pw_item *item = &p->batch->item[i];
-        for (int j = 0; j < item->n_in; j++, (*n)++) {
+        for (int j = 0; item->net->vocabulary == v && j < item->n_in; j++, (*n)++) {
             (*id)[*n] = item->ids[j];
             (*row)[*n] = item->row + item->first_write + 1 + j;
         }
@@ -120,22 +120,28 @@ static pwy_status fed_ids(const struct pw_pass *p, int *n, int32_t **id, int32_t
     return PWY_OK;
 }
 
-static pwy_status feed_ids(struct pw_pass *p, const real *din)
+static pwy_status feed_ids_of(struct pw_pass *p, const struct pw_vocabulary *v, const real *din)
 {
     size_t d = (size_t)p->model->shape.d;
     int32_t *id, *row;
     int n;
     real *rows;
-    PW_TRY(fed_ids(p, &n, &id, &row));
+    PW_TRY(fed_ids(p, v, &n, &id, &row));
     if (n == 0) return PWY_OK;
     PW_NEED(rows = pw_arena_take(p->x->arena, (size_t)n * d, sizeof(real)));
-    if (din == NULL) PW_TRY(pw_embed(p->x, n, id, p->model->embed, rows));
+    if (din == NULL) PW_TRY(pw_embed(p->x, n, id, v->embed, rows));
     for (int i = 0; i < n; i++) {
         size_t at = (size_t)row[i] * d, here = (size_t)i * d;
         if (din == NULL) memcpy(p->in + at, rows + here, d * sizeof(real));
         else memcpy(rows + here, din + at, d * sizeof(real));
     }
-    return din == NULL ? PWY_OK : pw_embed_back(p->x, n, id, p->model->embed, rows);
+    return din == NULL ? PWY_OK : pw_embed_back(p->x, n, id, v->embed, rows);
+}
+
+static pwy_status feed_ids(struct pw_pass *p, const real *din)
+{
+    for (const struct pw_vocabulary *v = p->model->vocabulary; v != NULL; v = v->next) PW_TRY(feed_ids_of(p, v, din));
+    return PWY_OK;
 }
 
 /* --- forward --- */
@@ -227,14 +233,20 @@ static pwy_status heads_backward(struct pw_pass *p, struct pw_group *g, const re
     return pw_wide_back(p, g, dlogits, dstem);
 }
 
-/* The rows that write, in the order of the batch: (row in the trunk, id to write, weight, item). */
+/* The rows that write by one vocabulary, in the order of the batch: (row in the trunk, id to write, weight, item). */
 struct writing { int n; int32_t *row, *id, *item; real *weight; };
 
-static pwy_status find_writing(const struct pw_pass *p, const real *weight, struct writing *w)
+static bool writes_by(const struct pw_item *item, const struct pw_vocabulary *v)
+{
+    return item->net->writes && item->net->vocabulary == v;
+}
+
+static pwy_status find_writing(const struct pw_pass *p, const struct pw_vocabulary *v, const real *weight,
+                               struct writing *w)
 {
     struct pw_arena *arena = p->x->arena;
     int total = 0;
-    for (int i = 0; i < p->batch->n; i++) total += p->batch->item[i].net->writes ? p->batch->item[i].n_ids : 0;
+    for (int i = 0; i < p->batch->n; i++) total += writes_by(&p->batch->item[i], v) ? p->batch->item[i].n_ids : 0;
     PW_NEED(w->row = pw_arena_take(arena, (size_t)total * 3 + 1, sizeof *w->row));
     PW_NEED(w->weight = pw_arena_take(arena, (size_t)total + 1, sizeof *w->weight));
     w->id = w->row + total;
@@ -242,7 +254,7 @@ static pwy_status find_writing(const struct pw_pass *p, const real *weight, stru
     w->n = 0;
     for (int i = 0; i < p->batch->n; i++) {
         const struct pw_item *item = &p->batch->item[i];
-        for (int j = 0; item->net->writes && j < item->n_ids; j++, w->n++) {
+        for (int j = 0; writes_by(item, v) && j < item->n_ids; j++, w->n++) {
             w->row[w->n] = item->row + item->first_write + j;
             w->id[w->n] = item->ids[j];
             w->item[w->n] = i;
@@ -264,22 +276,31 @@ static void move_writing(const struct pw_pass *p, const struct writing *w, real 
 
 /* Losses of what is written: summed in nats by item; with dout the gradient too (weights by item, mean of
    its ids). */
-static pwy_status writers(struct pw_pass *p, const real *weight, double *nats, real *dout)
+static pwy_status writers_of(struct pw_pass *p, const struct pw_vocabulary *v, const real *weight, double *nats,
+                             real *dout)
 {
     struct writing w;
     int d = (int)p->model->shape.d;
     real *h, *dh = NULL;
     double *loss;
-    PW_TRY(find_writing(p, weight, &w));
+    PW_TRY(find_writing(p, v, weight, &w));
     if (w.n == 0) return PWY_OK;
     PW_NEED(h = pw_arena_take(p->x->arena, (size_t)w.n * (size_t)d, sizeof(real)));
     PW_NEED(loss = pw_arena_take(p->x->arena, (size_t)w.n, sizeof *loss));
     if (dout != NULL) PW_NEED(dh = pw_arena_zero(p->x->arena, (size_t)w.n * (size_t)d, sizeof(real)));
     move_writing(p, &w, h, p->out, false);
-    PW_TRY(pw_writer(p->x, w.n, d, h, p->model->embed, pw_vocabulary(p->model), w.id, w.weight, loss, dh));
+    const struct pw_packed *packed = v->packed.at != NULL ? &v->packed : NULL;
+    PW_TRY(pw_writer(p->x, w.n, d, h, v->embed, packed, w.id, w.weight, loss, dh));
     for (int i = 0; i < w.n; i++) nats[w.item[i]] = 0;
     for (int i = 0; i < w.n; i++) nats[w.item[i]] += loss[i];
     if (dout != NULL) move_writing(p, &w, dh, dout, true);
+    return PWY_OK;
+}
+
+static pwy_status writers(struct pw_pass *p, const real *weight, double *nats, real *dout)
+{
+    for (const struct pw_vocabulary *v = p->model->vocabulary; v != NULL; v = v->next)
+        PW_TRY(writers_of(p, v, weight, nats, dout));
     return PWY_OK;
 }
 

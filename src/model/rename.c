@@ -33,7 +33,7 @@ static pwy_status rename_in(const pwy_model *m, const char *name, const char *to
 {
     own->parent = pw_model_hold((pwy_model *)(uintptr_t)m);
     own->shape = m->shape;
-    if (m->tok != NULL) own->tok = pw_tok_hold(m->tok);
+    PW_TRY(pw_vocabularies_copy(m, own));
     if (m->run != NULL) PW_NEED(own->run = pw_node_copy(m->run));
     PW_TRY(pw_model_copy_tasks(m, own));
     PW_TRY(pw_registry_rename(own->registry, name, to));

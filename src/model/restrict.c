@@ -186,10 +186,13 @@ static void take_loads(const struct keeping *k, pwy_model *own)
     }
 }
 
-static bool any_text(const struct keeping *k)
+/* Whose embeddings stay. */
+static pwy_status take_vocabularies(const struct keeping *k, pwy_model *own)
 {
-    const struct pw_param *embed = k->m->embed;
-    return embed != NULL && k->param[param_index(k->m->params, embed)];
+    for (const struct pw_vocabulary *v = k->m->vocabulary; v != NULL; v = v->next)
+        if (k->param[param_index(k->m->params, v->embed)])
+            PW_TRY(pw_vocabulary_add(own, v->stem, pw_tok_hold(v->tok)));
+    return PWY_OK;
 }
 
 static pwy_status restrict_to(const struct keeping *k, pwy_model *own)
@@ -197,7 +200,7 @@ static pwy_status restrict_to(const struct keeping *k, pwy_model *own)
     own->parent = pw_model_hold((pwy_model *)(uintptr_t)k->m);
     own->shape = k->m->shape;
     own->shape.experts = k->routed;
-    if (any_text(k)) own->tok = pw_tok_hold(k->m->tok);
+    PW_TRY(take_vocabularies(k, own));
     if (k->m->run != NULL) PW_NEED(own->run = pw_node_copy(k->m->run));
     PW_TRY(take_tasks(k, own));
     PW_TRY(take_params(k, own));

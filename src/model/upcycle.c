@@ -125,7 +125,7 @@ static pwy_status build(const pwy_model *dense, const struct pw_upcycle *how, pw
 {
     own->parent = pw_model_hold((pwy_model *)(uintptr_t)dense);
     own->shape = how->shape;
-    if (dense->tok != NULL) own->tok = pw_tok_hold(dense->tok);
+    PW_TRY(pw_vocabularies_copy(dense, own));
     PW_TRY(pw_model_copy_tasks(dense, own));
     PW_TRY(pw_model_check_router(own));
     PW_TRY(take_params(dense, how, own));

@@ -22,7 +22,7 @@ static pwy_status declare_part(const pwy_model *m, const struct pwy_task *t, con
         PW_TRY(pw_param_declare(m->params, PW_CONST, PW_ZEROS, 0, 2, PW_SHAPE(bags, PW_WHICH_WORDS), &p,
                                 "task/%s/%s/which.bag", t->name, part->name));
         PW_TRY(pw_param_declare(m->params, PW_CONST, PW_ZEROS, 0, 2, PW_SHAPE(bags, PW_WHICH_WORDS), &p, "which.%s",
-                                ops->name));
+                                pw_task_stem(t, ops->name)));
     }
     return pw_param_declare(m->params, PW_CONST, PW_ZEROS, 0, 1, PW_SHAPE(PW_WHICH_SCALES), &p,
                             "task/%s/%s/which.scale", t->name, part->name);
@@ -45,7 +45,7 @@ bool pw_which_owns(const char *tensor)
 bool pw_which_grounds(const struct pw_net *net, const char *tensor)
 {
     for (int p = 0; p < net->n_parts && strncmp(tensor, "which.", 6) == 0; p++)
-        if (strcmp(tensor + 6, net->task->parts[p].sense) == 0) return true;
+        if (strcmp(tensor + 6, pw_task_stem(net->task, net->task->parts[p].sense)) == 0) return true;
     return false;
 }
 
@@ -76,7 +76,7 @@ bool pw_which_part_of(const pwy_model *m, const struct pwy_task *t, int part, st
     const char *name = t->parts[part].name;
     if (ops == NULL || ops->sign == NULL) return false;
     const struct pw_param *bag = find(m, "task/%s/%s/which.bag", t->name, name), *ground = find(m, "which.%s",
-        ops->name, ""), *dense = find(m, "task/%s/%s/which.dense", t->name, name),
+        pw_task_stem(t, ops->name), ""), *dense = find(m, "task/%s/%s/which.dense", t->name, name),
         *scale = find(m, "task/%s/%s/which.scale", t->name, name);
     if (scale == NULL || (ops->sign->n_dense > 0) != (dense != NULL)) return false;
     if ((ops->sign->n_bags > 0) != (bag != NULL && ground != NULL)) return false;

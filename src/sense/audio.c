@@ -53,7 +53,7 @@ static pwy_status audio_declare(struct pw_sense *s)
 {
     struct audio *a = s->state;
     PW_TRY(declare_constants(s));
-    PW_TRY(pw_project_declare(s->params, "audio.patch", INPUTS, s->d, &a->patch));
+    PW_TRY(pw_project_declare(s->params, s->stem, ".patch", INPUTS, s->d, &a->patch));
     return pw_param_declare(s->params, PW_VECTOR, PW_NORMAL, .1, 2, PW_SHAPE(a->tokens, s->d), &a->place, "%s/place",
                             s->own);
 }

@@ -79,12 +79,14 @@ static pwy_status bytes_declare(struct pw_sense *s)
     struct pw_params *set = s->params;
     PW_TRY(declare_chosen(s));
     PW_TRY(pw_param_declare(set, PW_MATRIX, PW_UNIFORM, 1 / sqrt(256), 2, PW_SHAPE(256, s->d), &b->histogram,
-                            "bytes.histogram"));
+                            "%s.histogram", s->stem));
     PW_TRY(pw_param_declare(set, PW_TABLE, PW_UNIFORM, 1 / sqrt(BUCKETS), 2, PW_SHAPE(BUCKETS, s->d), &b->bigram,
-                            "bytes.bigram"));
+                            "%s.bigram", s->stem));
     for (int i = 0; i < 2; i++)
-        PW_TRY(pw_param_declare(set, PW_VECTOR, PW_ONES, 0, 1, PW_SHAPE(s->d), &b->norm[i], "bytes.norm%d", i + 1));
-    return pw_param_declare(set, PW_VECTOR, PW_NORMAL, .1, 2, PW_SHAPE(2, s->d), &b->position, "bytes.position");
+        PW_TRY(pw_param_declare(set, PW_VECTOR, PW_ONES, 0, 1, PW_SHAPE(s->d), &b->norm[i], "%s.norm%d", s->stem,
+                                i + 1));
+    return pw_param_declare(set, PW_VECTOR, PW_NORMAL, .1, 2, PW_SHAPE(2, s->d), &b->position, "%s.position",
+                            s->stem);
 }
 
 /* Pairs by value: key first << 8 | second. */

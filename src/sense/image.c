@@ -136,7 +136,7 @@ static bool has_own(const struct image *im, int block)
 /* "image.conv1" or "task/T/P/conv1". */
 static pwy_status block_name(const struct pw_sense *s, int i, bool own, char *out, size_t size)
 {
-    int len = own ? snprintf(out, size, "%s/conv%d", s->own, i + 1) : snprintf(out, size, "image.conv%d", i + 1);
+    int len = snprintf(out, size, "%s%cconv%d", own ? s->own : s->stem, own ? '/' : '.', i + 1);
     return len > 0 && (size_t)len < size ? PWY_OK : pw_fail(PWY_E_ARGUMENT, "image: the part's name is too long");
 }
 
@@ -187,7 +187,9 @@ static pwy_status start_own(struct pw_sense *s)
 static void choose_own(struct pw_sense *s, int64_t numbers)
 {
     struct image *im = s->state;
-    if (numbers == 0 || im->own > OWN_NONE || pw_params_find(s->params, "image.conv1.w") == NULL) return;
+    char first[64];
+    snprintf(first, sizeof first, "%s.conv1.w", s->stem);
+    if (numbers == 0 || im->own > OWN_NONE || pw_params_find(s->params, first) == NULL) return;
     for (int i = 0; i < BLOCKS; i++) numbers -= 3 * channels(i);
     if (numbers < 0) return;
     im->own = OWN_NORMS;
@@ -231,10 +233,11 @@ static pwy_status image_declare(struct pw_sense *s)
 {
     struct image *im = s->state;
     for (int i = 0; i < BLOCKS; i++) PW_TRY(declare_block(s, i));
-    PW_TRY(pw_project_declare(s->params, "image.patch", PATCH, s->d, &im->patch));
-    PW_TRY(pw_param_declare(s->params, PW_VECTOR, PW_NORMAL, .1, 2, PW_SHAPE(PLACES, s->d), &im->row, "image.row"));
+    PW_TRY(pw_project_declare(s->params, s->stem, ".patch", PATCH, s->d, &im->patch));
+    PW_TRY(pw_param_declare(s->params, PW_VECTOR, PW_NORMAL, .1, 2, PW_SHAPE(PLACES, s->d), &im->row, "%s.row",
+                            s->stem));
     return pw_param_declare(s->params, PW_VECTOR, PW_NORMAL, .1, 2, PW_SHAPE(PLACES, s->d), &im->column,
-                            "image.column");
+                            "%s.column", s->stem);
 }
 
 /* --- one picture --- */

@@ -2,12 +2,14 @@
 #include "sense/project.h"
 #include <string.h>
 
-pwy_status pw_project_declare(struct pw_params *set, const char *name, int k, int d, struct pw_project *out)
+pwy_status pw_project_declare(struct pw_params *set, const char *prefix, const char *name, int k, int d,
+                              struct pw_project *out)
 {
     *out = (struct pw_project){.k = k, .d = d};
-    PW_TRY(pw_param_declare(set, PW_MATRIX, PW_UNIFORM, 1 / sqrt((double)k), 2, PW_SHAPE(k, d), &out->w, "%s.w", name));
-    PW_TRY(pw_param_declare(set, PW_VECTOR, PW_ZEROS, 0, 1, PW_SHAPE(d), &out->b, "%s.b", name));
-    return pw_param_declare(set, PW_VECTOR, PW_ONES, 0, 1, PW_SHAPE(d), &out->norm, "%s.norm", name);
+    PW_TRY(pw_param_declare(set, PW_MATRIX, PW_UNIFORM, 1 / sqrt((double)k), 2, PW_SHAPE(k, d), &out->w, "%s%s.w",
+                            prefix, name));
+    PW_TRY(pw_param_declare(set, PW_VECTOR, PW_ZEROS, 0, 1, PW_SHAPE(d), &out->b, "%s%s.b", prefix, name));
+    return pw_param_declare(set, PW_VECTOR, PW_ONES, 0, 1, PW_SHAPE(d), &out->norm, "%s%s.norm", prefix, name);
 }
 
 pwy_status pw_project_rows(struct pw_exec *x, const struct pw_project *p, int rows, const real *in, real *out,

@@ -6,8 +6,9 @@
 struct pw_project { struct pw_param *w, *b, *norm; int k, d; };     /* (k, d), (d), (d) */
 struct pw_project_keep { real *dense, *rstd; };                     /* (rows, d), (rows) */
 
-/* Declares NAME.w, NAME.b and NAME.norm. */
-pwy_status pw_project_declare(struct pw_params *set, const char *name, int k, int d, struct pw_project *out);
+/* Declares PREFIXNAME.w, PREFIXNAME.b and PREFIXNAME.norm. */
+pwy_status pw_project_declare(struct pw_params *set, const char *prefix, const char *name, int k, int d,
+                              struct pw_project *out);
 /* in (rows, k) to out (rows, d); keep is filled from x->arena. */
 pwy_status pw_project_rows(struct pw_exec *x, const struct pw_project *p, int rows, const real *in, real *out,
                            struct pw_project_keep *keep);

@@ -41,11 +41,11 @@ struct pw_fit {
 struct pw_sense {
     const struct pw_sense_ops *ops;
     struct pw_params *params;
-    pwy_tokenizer *tok;                     /* the model's tokenizer, or NULL */
+    pwy_tokenizer *tok;                     /* that of the model's texts of this stem, or NULL */
     int d;
     const char *kind; int outputs;          /* the task's kind and the number of its head's outputs; set before open */
-    /* "task/NAME/PART": prefix of its own parameters and constants; shared ones start with the sense's name */
-    char *own;
+    /* "task/NAME/PART": prefix of its own parameters and constants; and of shared ones: the sense's name most often */
+    char *own; const char *stem;
     int64_t wide_rows;                      /* size of the sparse feature space, 0: none. Set by open, fit or load */
     int wide_dense;   /* width of dense wide features that come out of forward, with a gradient; 0: none */
     bool wide_logits;                       /* encode gives wide_logits */
@@ -95,7 +95,8 @@ const struct pw_sense_ops *pw_sense_find(const char *name);        /* NULL: none
 pwy_status pw_sense_options(const struct pw_node *settings, const char *what, const struct pw_option *table,
                             void *into);
 /* text.c: the token embedding (vocab, d) that text shares with writing: parameter "text.embed" N(0, .05). */
-pwy_status pw_text_embedding(struct pw_params *params, pwy_tokenizer *tok, int d, struct pw_param **out);
+pwy_status pw_text_embedding(struct pw_params *params, const char *stem, pwy_tokenizer *tok, int d,
+                             struct pw_param **out);
 
 /* trees.c: gradient boosted trees over binned columns, the wide path of tables (Chen and Guestrin 2016; Ke et al. 2017
    for the histograms). */

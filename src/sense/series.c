@@ -80,15 +80,11 @@ static pwy_status declare_constants(struct pw_sense *s)
 static pwy_status series_declare(struct pw_sense *s)
 {
     struct series *r = s->state;
-    char *name;
     PW_TRY(declare_constants(s));
-    PW_TRY(pw_project_declare(s->params, "series.kernel", PW_DILATION_FEATURES, s->d, &r->kernel));
-    PW_NEED(name = pw_printf("%s/level", s->own));
-    pwy_status status = pw_project_declare(s->params, name, (int)n_levels(r), s->d, &r->level);
-    free(name);
-    PW_TRY(status);
+    PW_TRY(pw_project_declare(s->params, s->stem, ".kernel", PW_DILATION_FEATURES, s->d, &r->kernel));
+    PW_TRY(pw_project_declare(s->params, s->own, "/level", (int)n_levels(r), s->d, &r->level));
     return pw_param_declare(s->params, PW_VECTOR, PW_NORMAL, .1, 2, PW_SHAPE(PW_DILATIONS + 1, s->d), &r->place,
-                            "series.place");
+                            "%s.place", s->stem);
 }
 
 /* --- one series made ready --- */

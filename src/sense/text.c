@@ -87,11 +87,13 @@ static pwy_status declare_grams(struct pw_sense *s)
     return pw_param_declare(s->params, PW_CONST, PW_ZEROS, 0, 1, PW_SHAPE(t->features), &t->rows, "%s.rows", s->own);
 }
 
-pwy_status pw_text_embedding(struct pw_params *params, pwy_tokenizer *tok, int d, struct pw_param **out)
+pwy_status pw_text_embedding(struct pw_params *params, const char *stem, pwy_tokenizer *tok, int d,
+                             struct pw_param **out)
 {
     if (tok == NULL)
         return pw_fail(PWY_E_STATE, "text needs a tokenizer, and the model has none");
-    return pw_param_declare(params, PW_TABLE, PW_NORMAL, .05, 2, PW_SHAPE(pw_tok_vocab(tok), d), out, "text.embed");
+    return pw_param_declare(params, PW_TABLE, PW_NORMAL, .05, 2, PW_SHAPE(pw_tok_vocab(tok), d), out, "%s.embed",
+                            stem);
 }
 
 static pwy_status declare_own(struct pw_sense *s)
@@ -106,7 +108,7 @@ static pwy_status declare_own(struct pw_sense *s)
 static pwy_status text_declare(struct pw_sense *s)
 {
     struct text *t = s->state;
-    PW_TRY(t->tok != NULL ? declare_own(s) : pw_text_embedding(s->params, s->tok, s->d, &t->embed));
+    PW_TRY(t->tok != NULL ? declare_own(s) : pw_text_embedding(s->params, s->stem, s->tok, s->d, &t->embed));
     return t->grams ? declare_grams(s) : PWY_OK;
 }
 

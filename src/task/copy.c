@@ -41,6 +41,7 @@ static pwy_status copy_fitted(const struct pwy_task *from, struct pwy_task *to)
     if (from->digest != NULL) PW_TRY(pw_task_set_digest(to, from->digest));
     if (from->pathway != NULL) PW_NEED(to->pathway = pw_node_copy(from->pathway));
     if (from->use != NULL) PW_NEED(to->use = pw_node_copy(from->use));
+    if (from->stems != NULL) PW_NEED(to->stems = pw_node_copy(from->stems));
     if (from->golden != NULL) PW_NEED(to->golden = pw_node_copy(from->golden));
     to->fixed_labels = from->fixed_labels;
     to->mean = from->mean;

@@ -59,7 +59,8 @@ static pwy_status put_fitted(struct pw_node *map, const struct pwy_task *t)
     return put_unless(map, "trunk_scale", t->trunk_scale, 1);
 }
 
-/* A task that does not move depends on all but its name, the numbers of its experts and how they were found. */
+/* A task that does not move depends on all but its name, those of its stems, the numbers of its experts and how they
+   were found. */
 static pwy_status put_closure(struct pw_node *map, const struct pwy_task *t)
 {
     PW_TRY(put_settings(map, t));
@@ -75,6 +76,7 @@ static pwy_status put_all(struct pw_node *map, const struct pwy_task *t)
     PW_TRY(put_settings(map, t));
     PW_TRY(put_fitted(map, t));
     PW_TRY(pw_node_put_copy(map, "pathway", t->pathway));
+    if (t->stems != NULL && t->stems->n > 0) PW_TRY(pw_node_put_copy(map, "stems", t->stems));
     PW_TRY(pw_node_put_copy(map, "golden", t->golden));
     return pw_node_put_copy(map, "use", t->use);
 }
@@ -105,7 +107,7 @@ pwy_status pw_task_to_json(const struct pwy_task *t, char **out)
 /* What is read of a task's map by table; texts are borrowed by nobody and freed after. */
 struct saved {
     char *target, *missing, *metric;
-    const struct pw_node *parts, *columns, *labels, *label_count, *pathway, *use, *golden;
+    const struct pw_node *parts, *columns, *labels, *label_count, *pathway, *use, *stems, *golden;
     double weight, mean, spread, wide_scale, trunk_scale;
     int64_t n_train;
     bool fixed_labels;
@@ -119,7 +121,7 @@ static const struct pw_option saved_options[] = {
     FIELD(spread, PW_OPT_NUMBER, 0, HUGE_VAL), FIELD(n_train, PW_OPT_INT, 0, 9e18),
     FIELD(wide_scale, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL), FIELD(trunk_scale, PW_OPT_NUMBER, -HUGE_VAL, HUGE_VAL),
     FIELD(pathway, PW_OPT_NODE, 0, 0), FIELD(use, PW_OPT_NODE, 0, 0),
-    FIELD(golden, PW_OPT_NODE, 0, 0), {0}
+    FIELD(stems, PW_OPT_NODE, 0, 0), FIELD(golden, PW_OPT_NODE, 0, 0), {0}
 };
 
 static bool is_list(const struct pw_node *node)
@@ -138,6 +140,17 @@ static pwy_status read_parts(struct pwy_task *t, const struct pw_node *parts)
         if (sense == NULL || sense->kind != PW_SCALAR)
             return pw_fail(PWY_E_FORMAT, "part '%s' has no sense", parts->key[p]);
         PW_TRY(pw_task_add_part(t, parts->key[p], sense->text, pw_node_get(parts->item[p], "settings")));
+    }
+    return PWY_OK;
+}
+
+static pwy_status read_stems(struct pwy_task *t, const struct pw_node *stems)
+{
+    for (int i = 0; stems != NULL && i < stems->n; i++) {
+        const struct pw_node *stem = stems->item[i];
+        if (stems->kind != PW_MAP || stem->kind != PW_SCALAR || !pw_stem_of_sense(stem->text, stems->key[i]))
+            return pw_fail(PWY_E_FORMAT, "'stems' is no map of senses to their stems, like {audio: audio~2}");
+        PW_TRY(pw_task_set_stem(t, stems->key[i], stem->text));
     }
     return PWY_OK;
 }
@@ -206,6 +219,7 @@ static pwy_status fill_task(struct pwy_task *t, const struct saved *s)
     PW_TRY(read_parts(t, s->parts));
     PW_TRY(read_texts(t, s));
     PW_TRY(read_labels(t, s));
+    PW_TRY(read_stems(t, s->stems));
     if (s->pathway != NULL) PW_NEED(t->pathway = pw_node_copy(s->pathway));
     if (s->use != NULL) PW_NEED(t->use = pw_node_copy(s->use));
     if (s->golden != NULL) PW_NEED(t->golden = pw_node_copy(s->golden));

@@ -65,10 +65,9 @@ static void look_at(const pwy_registry *r, int64_t slot, struct look *out)
 static pwy_status fits_whole(const struct query *q, const pwy_registry *r, int64_t i, bool *fits)
 {
     struct pwy_task *t;
-    bool sense = q->sense == NULL;
     PW_TRY(pw_registry_task(r, i, &t));
-    for (int p = 0; p < t->n_parts && !sense; p++) sense = strcmp(t->parts[p].sense, q->sense) == 0;
-    *fits = sense && (q->label == NULL || pw_task_label(t, q->label) >= 0);
+    *fits = (q->sense == NULL || pw_has_sense(t, t->n_parts, q->sense))
+         && (q->label == NULL || pw_task_label(t, q->label) >= 0);
     return PWY_OK;
 }
 

@@ -36,6 +36,7 @@ void pw_task_close(struct pwy_task *t)
 {
     pw_node_free(t->pathway);
     pw_node_free(t->use);
+    pw_node_free(t->stems);
     pw_node_free(t->golden);
     for (int p = 0; p < t->n_parts; p++) pw_node_free(t->parts[p].options);
     for (int s = 0; s < 3; s++)
@@ -143,6 +144,32 @@ pwy_status pw_task_add_part(struct pwy_task *t, const char *name, const char *se
     t->parts = parts;
     t->n_parts++;
     return PWY_OK;
+}
+
+bool pw_has_sense(const struct pwy_task *t, int parts, const char *sense)
+{
+    for (int p = 0; p < parts; p++)
+        if (strcmp(t->parts[p].sense, sense) == 0) return true;
+    return false;
+}
+
+const char *pw_task_stem(const struct pwy_task *t, const char *sense)
+{
+    const struct pw_node *stem = t->stems != NULL ? pw_node_get(t->stems, sense) : NULL;
+    return stem != NULL ? stem->text : sense;
+}
+
+pwy_status pw_task_set_stem(struct pwy_task *t, const char *sense, const char *stem)
+{
+    if (t->stems == NULL) PW_NEED(t->stems = pw_node_new(PW_MAP));
+    pw_node_remove(t->stems, sense);
+    return strcmp(stem, sense) == 0 ? PWY_OK : pw_node_put_text(t->stems, sense, stem);
+}
+
+bool pw_stem_of_sense(const char *stem, const char *sense)
+{
+    size_t len = strlen(sense);
+    return strncmp(stem, sense, len) == 0 && (stem[len] == '\0' || stem[len] == '~');
 }
 
 pwy_status pw_task_want(const struct pwy_task *t, const char *folder, struct pw_want *want, struct pw_want_part *parts)

@@ -34,6 +34,7 @@ struct pwy_task {
     double wide_scale, trunk_scale;         /* answer = wide_scale * wide + trunk_scale * trunk; else 0, 1 */
     struct pw_node *pathway;                /* its own way through the trunk (model/way.c); NULL: the trunk's */
     struct pw_node *use;                    /* which experts matter to it, measured (train/choose.c); NULL: not known */
+    struct pw_node *stems;                  /* sense -> stem where that is not called as the sense is; NULL: none */
     struct pw_node *golden;                 /* inputs and, sealed, answers to them (model/golden.c); NULL: none */
     const uint8_t *digest;                  /* [32] of the sealed task, in its file or the registry; NULL: none */
     int index, slot, n_parts;               /* index: as callers count; slot: for good (store.h) */
@@ -119,6 +120,12 @@ pwy_status pw_name_check(const char *what, const char *name);     /* what: "task
 pwy_status pw_sense_named(const char *name, const struct pw_sense_ops **out);
 /* settings: the part's map in a recipe without `sense`, copied; NULL: none. Unknown ones: the nearest is named. */
 pwy_status pw_task_add_part(struct pwy_task *t, const char *name, const char *sense, const struct pw_node *settings);
+/* What the names of the tensors start with that it shares with others of a sense; of "text", written or read.
+   Borrowed. */
+const char *pw_task_stem(const struct pwy_task *t, const char *sense);
+pwy_status pw_task_set_stem(struct pwy_task *t, const char *sense, const char *stem);
+bool pw_stem_of_sense(const char *stem, const char *sense);        /* "audio" and "audio~2" are of "audio" */
+bool pw_has_sense(const struct pwy_task *t, int parts, const char *sense);             /* among its first parts */
 pwy_status pw_task_add_label(struct pwy_task *t, const char *label);
 pwy_status pw_task_set_weight(struct pwy_task *t, double weight);
 pwy_status pw_task_set_metric(struct pwy_task *t, const char *metric);

@@ -15,8 +15,10 @@ static bool needs(const struct pwy_task *t, const char *tensor)
 {
     const char *sense = strncmp(tensor, "which.", 6) == 0 ? tensor + 6 : tensor;
     size_t len = strcspn(sense, ".");
-    for (int p = 0; p < t->n_parts; p++)
-        if (strlen(t->parts[p].sense) == len && strncmp(t->parts[p].sense, sense, len) == 0) return true;
+    for (int p = 0; p < t->n_parts; p++) {
+        const char *stem = pw_task_stem(t, t->parts[p].sense);
+        if (strlen(stem) == len && strncmp(stem, sense, len) == 0) return true;
+    }
     return t->head->kind == PWY_GENERATE && strcmp(tensor, "text.embed") == 0;
 }
 

@@ -176,8 +176,8 @@ static pwy_status probe_texts(struct pw_infer *f, struct pw_net *net, struct pw_
 {
     struct written w = {.use = use};
     PW_TRY(pw_infer_scan(f, net, net->task->source[PWY_TRAIN], scan, take_ids, &w));
-    *score = w.ids == 0 || !isfinite(w.nats) ? -INFINITY
-                                             : 1 - w.nats / ((double)w.ids * log((double)f->m->shape.vocab));
+    double even = log((double)pw_tok_vocab(net->vocabulary->tok));
+    *score = w.ids == 0 || !isfinite(w.nats) ? -INFINITY : 1 - w.nats / ((double)w.ids * even);
     return PWY_OK;
 }
 
