@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "model/model.h"
 #include "sys/file.h"
+#include "sys/pool.h"
 #include "tok/tok.h"
 #include "train/train.h"
 
@@ -113,6 +114,7 @@ struct options {
     double lr, expert_lr, warmup, decay, b2, clip;
     double balance, zloss, load_memory, renormalise, sigmoid, gate_scale;
     double seed, order, evals, held;    /* held: tokens of an evaluation */
+    double threads;                     /* the same numbers with any; CPU seconds then count waiting too */
 };
 
 struct option { const char *name; size_t at; double start; };
@@ -122,7 +124,8 @@ static const struct option options[] = {
     FIELD(topk, 2), FIELD(shared, 0), FIELD(vocab, 1024), FIELD(seq, 128), FIELD(batch, 2048), FIELD(tokens, 1),
     FIELD(lr, .008), FIELD(expert_lr, 1), FIELD(warmup, .05), FIELD(decay, .05), FIELD(b2, .98), FIELD(clip, 1),
     FIELD(balance, .01), FIELD(zloss, 0), FIELD(load_memory, .98), FIELD(renormalise, 1), FIELD(sigmoid, 0),
-    FIELD(gate_scale, 1), FIELD(seed, 1), FIELD(order, 1), FIELD(evals, 8), FIELD(held, 131072), {0}};
+    FIELD(gate_scale, 1), FIELD(seed, 1), FIELD(order, 1), FIELD(evals, 8), FIELD(held, 131072),
+    FIELD(threads, 1), {0}};
 
 static double *value_of(struct options *o, const struct option *p)
 {
@@ -218,6 +221,7 @@ static pwy_status open_run(struct run *r, const char *path)
                        (long long)r->held.n);
     r->x = (struct pw_exec){.train = true, .seed = (uint64_t)r->o.seed};
     PW_TRY(pw_kern_choose(NULL, &r->x.kern));
+    if (r->o.threads > 1) PW_TRY(pw_pool_new((int)r->o.threads, &r->x.pool));
     PW_NEED(r->x.arena = pw_arena_new());
     PW_TRY(make_rows(r));
     return make_model(r);
@@ -359,6 +363,7 @@ static void close_run(struct run *r)
     pw_trunk_free(r->trunk);
     pw_params_free(r->params);
     pw_arena_free(r->x.arena);
+    pw_pool_free(r->x.pool);
     free(r->off);
     free(r->prefix);
     free(r->id);
