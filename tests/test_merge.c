@@ -268,6 +268,27 @@ START_TEST(both_brought_texts)
 }
 END_TEST
 
+/* What was extracted has the base's experts under other numbers, and some not at all. */
+START_TEST(an_extract_and_its_base)
+{
+    pwy_model *cut = cut_to(base, "shape"), *grown = rig_added(cut, WAVE, how);
+    char *seen = rig_ask(grown, NULL, WAVE, 16, 1);
+    pwy_model *const m[] = {merged(grown, base), merged(base, grown), merged(two, grown), merged(grown, two)};
+    for (int i = 0; i < 4; i++) {
+        pwy_model *again = rig_reopened(m[i]);
+        rig_same_answers(again, NULL, OLD, 16, old);
+        rig_same_answers(again, "threads: 2", WAVE, 16, seen);
+        if (i > 1) rig_same_answers(again, NULL, BOTH, 16, both);
+        OK(pwy_model_check(again, NULL));
+        pwy_model_free(again);
+        pwy_model_free(m[i]);
+    }
+    free(seen);
+    pwy_model_free(grown);
+    pwy_model_free(cut);
+}
+END_TEST
+
 /* The same name is not the same task; under another it comes along. */
 START_TEST(of_one_name)
 {
@@ -319,6 +340,7 @@ static Suite *suite(void)
     tcase_add_test(t, both_brought_a_sense);
     tcase_add_test(t, a_second_stem_is_added_to);
     tcase_add_test(t, both_brought_texts);
+    tcase_add_test(t, an_extract_and_its_base);
     tcase_add_test(t, of_one_name);
     tcase_add_test(t, what_cannot_be_merged);
     suite_add_tcase(s, t);

@@ -88,8 +88,8 @@ static bool same_expert(const struct pw_param *p, int e, const struct pw_param *
     return memcmp(p->slice[e].w, q->slice[f].w, (size_t)pw_param_group_size(p) * sizeof(real)) == 0;
 }
 
-/* Where b's expert stands in the first: under its own number most often; -1: it has to come along. */
-static int find_expert(const struct merging *g, int layer, int e)
+/* Where b's expert stands in the first, behind `last`: under its own number most often; -1: it has to come along. */
+static int find_expert(const struct merging *g, int layer, int e, int last)
 {
     struct pw_param *w13, *w2, *b13, *b2;
     pw_trunk_expert_params(g->own->trunk, layer, &w13, &w2);
@@ -97,7 +97,7 @@ static int find_expert(const struct merging *g, int layer, int e)
     int n = pw_trunk_experts(g->own->trunk, layer);
     for (int i = 0; i < n; i++) {
         int at = (e + i) % n;
-        if (same_expert(w13, at, b13, e) && same_expert(w2, at, b2, e)) return at;
+        if (at > last && same_expert(w13, at, b13, e) && same_expert(w2, at, b2, e)) return at;
     }
     return -1;
 }
@@ -115,6 +115,8 @@ static pwy_status bring_expert(struct merging *g, int layer, int e)
     return PWY_OK;
 }
 
+/* Candidates ascend: one that is there before those that came along, as in what was extracted and added to, comes along
+   once more. */
 static pwy_status merge_experts(struct merging *g)
 {
     int layers = (int)g->b->shape.layers;
@@ -122,8 +124,8 @@ static pwy_status merge_experts(struct merging *g)
     for (int l = 0; l < layers && g->b->shape.experts > 0; l++) {
         int n = pw_trunk_experts(g->b->trunk, l);
         PW_NEED(g->id[l] = pw_calloc((size_t)n + 1, sizeof **g->id));
-        for (int e = 0; e < n; e++)
-            if ((g->id[l][e] = find_expert(g, l, e)) < 0) PW_TRY(bring_expert(g, l, e));
+        for (int e = 0, last = -1; e < n; last = g->id[l][e++])
+            if ((g->id[l][e] = find_expert(g, l, e, last)) < 0) PW_TRY(bring_expert(g, l, e));
     }
     return PWY_OK;
 }
