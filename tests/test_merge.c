@@ -268,24 +268,122 @@ START_TEST(both_brought_texts)
 }
 END_TEST
 
-/* What was extracted has the base's experts under other numbers, and some not at all. */
-START_TEST(an_extract_and_its_base)
+/* --- what was cut, added to and merged, in any order --- */
+
+enum { PARTS = 5, ROUNDS = 20 };
+static const char plenty[] = "{steps: 4, batch: 8, add: {parameters: 200000, clones: 2}}";
+
+/* Each task of it has a few experts of its own choice. */
+static pwy_model *wide_base(void)
 {
-    pwy_model *cut = cut_to(base, "shape"), *grown = rig_added(cut, WAVE, how);
-    char *seen = rig_ask(grown, NULL, WAVE, 16, 1);
-    pwy_model *const m[] = {merged(grown, base), merged(base, grown), merged(two, grown), merged(grown, two)};
-    for (int i = 0; i < 4; i++) {
-        pwy_model *again = rig_reopened(m[i]);
-        rig_same_answers(again, NULL, OLD, 16, old);
-        rig_same_answers(again, "threads: 2", WAVE, 16, seen);
-        if (i > 1) rig_same_answers(again, NULL, BOTH, 16, both);
-        OK(pwy_model_check(again, NULL));
-        pwy_model_free(again);
-        pwy_model_free(m[i]);
-    }
-    free(seen);
-    pwy_model_free(grown);
+    pwy_model *m = rig_model(NULL, OLD, "d: 16, layers: 2, heads: 2, experts: 10, topk: 4, hidden: 8, vocab: 300"), *out;
+    m = rig_trained(m, "steps: 16, batch: 8, candidates: 5");
+    out = rig_sealed(m, NULL, NULL);
+    pwy_model_free(m);
+    return out;
+}
+
+static pwy_model *grown_from(pwy_model *m, const char *task, int tasks)
+{
+    pwy_model *cut = cut_to(m, task), *out = rig_added(cut, tasks, plenty);
     pwy_model_free(cut);
+    return out;
+}
+
+static const int32_t *candidates_of(pwy_model *m, const char *task, int layer, int *n)
+{
+    struct pw_net *net;
+    OK(pw_model_net(m, task, &net));
+    return pw_net_candidates(m, net, layer, n);
+}
+
+static bool has(const int32_t *list, int n, int32_t id)
+{
+    while (n > 0 && list[n - 1] != id) n--;
+    return n > 0;
+}
+
+/* Whether in some layer `task` has one that `other` has behind one that it has not: what is cut to `other`, added to and
+   merged with all of it has them the other way round. */
+static bool crosses(pwy_model *m, const char *task, const char *other)
+{
+    for (int l = 0; l < 2; l++) {
+        int n, theirs;
+        bool missed = false;
+        const int32_t *own = candidates_of(m, task, l, &n), *cut = candidates_of(m, other, l, &theirs);
+        for (int i = 0; i < n; i++) {
+            if (missed && has(cut, theirs, own[i])) return true;
+            missed |= !has(cut, theirs, own[i]);
+        }
+    }
+    return false;
+}
+
+/* The tasks that it has, by bits. */
+static int tasks_of(const pwy_model *m)
+{
+    int bits = 0;
+    pwy_task *t;
+    for (int i = 0; i < R_TASKS; i++)
+        if (pwy_registry_find(pwy_model_registry(m), rig_task[i].name, &t) == PWY_OK) bits |= 1 << i;
+    return bits;
+}
+
+/* All that it has is what it was, here and reopened. */
+static void is_as_ever(pwy_model *m, char *const *answers)
+{
+    pwy_model *again = rig_reopened(m);
+    OK(pwy_model_check(again, NULL));
+    for (int i = 0; i < R_TASKS; i++) {
+        if ((tasks_of(m) >> i & 1) == 0) continue;
+        rig_same_answers(m, NULL, 1 << i, 1, answers[i]);
+        rig_same_answers(again, "threads: 2", 1 << i, 16, answers[i]);
+    }
+    pwy_model_free(again);
+}
+
+static int roll(uint32_t *dice, int sides)
+{
+    *dice = *dice * 1664525 + 1013904223;
+    return (int)(*dice >> 8) % sides;
+}
+
+/* Some of its tasks alone, or all of it. */
+static pwy_model *some_of(pwy_model *m, uint32_t *dice)
+{
+    const char *name[R_TASKS];
+    int n = 0, all = tasks_of(m);
+    for (int i = 0; i < R_TASKS; i++)
+        if (all >> i & 1 && roll(dice, 2)) name[n++] = rig_task[i].name;
+    pwy_model *out = pw_model_hold(m);
+    if (n > 0) {
+        pwy_model_free(out);
+        OK(pwy_model_extract(m, name, n, &out));
+    }
+    return out;
+}
+
+/* What was extracted has the base's experts under other numbers, and some not at all. */
+START_TEST(in_any_order)
+{
+    pwy_model *all = wide_base(), *m[PARTS] = {all, grown_from(all, "shape", WAVE), grown_from(all, "words", TONE),
+                                               grown_from(all, "price", 1 << R_BYTES), rig_added(all, BOTH, how)};
+    char *answers[R_TASKS] = {NULL};
+    uint32_t dice = 7;
+    ck_assert_msg(crosses(all, "price", "words") || crosses(all, "shape", "words"), "nothing crosses");
+    for (int i = 0; i < PARTS; i++)
+        for (int t = 0; t < R_TASKS; t++)
+            if (answers[t] == NULL && (tasks_of(m[i]) >> t & 1)) answers[t] = rig_ask(m[i], NULL, 1 << t, 16, 1);
+    for (int round = 0; round < ROUNDS; round++) {
+        int to = 1 + roll(&dice, PARTS - 1), with = roll(&dice, PARTS);
+        pwy_model *part = some_of(m[to], &dice), *now = round % 2 ? merged(part, m[with]) : merged(m[with], part);
+        is_as_ever(now, answers);
+        pwy_model_free(part);
+        pwy_model_free(m[to]);
+        m[to] = now;
+    }
+    for (int t = 0; t < R_TASKS; t++) free(answers[t]);
+    for (int i = 0; i < PARTS; i++) pwy_model_free(m[i]);
 }
 END_TEST
 
@@ -340,7 +438,7 @@ static Suite *suite(void)
     tcase_add_test(t, both_brought_a_sense);
     tcase_add_test(t, a_second_stem_is_added_to);
     tcase_add_test(t, both_brought_texts);
-    tcase_add_test(t, an_extract_and_its_base);
+    tcase_add_test(t, in_any_order);
     tcase_add_test(t, of_one_name);
     tcase_add_test(t, what_cannot_be_merged);
     suite_add_tcase(s, t);

@@ -115,17 +115,46 @@ static pwy_status bring_expert(struct merging *g, int layer, int e)
     return PWY_OK;
 }
 
-/* Candidates ascend: one that is there before those that came along, as in what was extracted and added to, comes along
-   once more. */
+/* behind (n, n): those that stand right before it in a task's list of candidates. */
+static pwy_status read_lists(const pwy_model *b, int layer, int n, bool *behind)
+{
+    for (int64_t t = 0; t < b->registry->n; t++) {
+        struct pw_net *net;
+        int some;
+        PW_TRY(pw_net_open(b, t, &net));
+        const int32_t *list = pw_net_candidates(b, net, layer, &some);
+        for (int i = 1; list != NULL && i < some; i++) behind[(size_t)list[i] * (size_t)n + (size_t)list[i - 1]] = true;
+    }
+    return PWY_OK;
+}
+
+/* Candidates ascend: one that is there before what comes before it in a list, as in what was extracted and added to,
+   comes along once more. */
+static pwy_status merge_layer(struct merging *g, int layer, int n, const bool *behind)
+{
+    int32_t *id = g->id[layer];
+    for (int e = 0; e < n; e++) {
+        int last = -1;
+        for (int f = 0; f < e; f++)
+            if (behind[(size_t)e * (size_t)n + (size_t)f] && id[f] > last) last = id[f];
+        if ((id[e] = find_expert(g, layer, e, last)) < 0) PW_TRY(bring_expert(g, layer, e));
+    }
+    return PWY_OK;
+}
+
 static pwy_status merge_experts(struct merging *g)
 {
     int layers = (int)g->b->shape.layers;
     PW_NEED(g->id = pw_calloc((size_t)layers, sizeof *g->id));
     for (int l = 0; l < layers && g->b->shape.experts > 0; l++) {
         int n = pw_trunk_experts(g->b->trunk, l);
+        bool *behind;
         PW_NEED(g->id[l] = pw_calloc((size_t)n + 1, sizeof **g->id));
-        for (int e = 0, last = -1; e < n; last = g->id[l][e++])
-            if ((g->id[l][e] = find_expert(g, l, e, last)) < 0) PW_TRY(bring_expert(g, l, e));
+        PW_NEED(behind = pw_calloc((size_t)n * (size_t)n + 1, sizeof *behind));
+        pwy_status status = read_lists(g->b, l, n, behind);
+        if (status == PWY_OK) status = merge_layer(g, l, n, behind);
+        free(behind);
+        PW_TRY(status);
     }
     return PWY_OK;
 }
