@@ -276,7 +276,8 @@ static const char plenty[] = "{steps: 4, batch: 8, add: {parameters: 200000, clo
 /* Each task of it has a few experts of its own choice. */
 static pwy_model *wide_base(void)
 {
-    pwy_model *m = rig_model(NULL, OLD, "d: 16, layers: 2, heads: 2, experts: 10, topk: 4, hidden: 8, vocab: 300"), *out;
+    static const char shape[] = "d: 16, layers: 2, heads: 2, experts: 10, topk: 4, hidden: 8, vocab: 300";
+    pwy_model *m = rig_model(NULL, OLD, shape), *out;
     m = rig_trained(m, "steps: 16, batch: 8, candidates: 5");
     out = rig_sealed(m, NULL, NULL);
     pwy_model_free(m);
@@ -303,8 +304,8 @@ static bool has(const int32_t *list, int n, int32_t id)
     return n > 0;
 }
 
-/* Whether in some layer `task` has one that `other` has behind one that it has not: what is cut to `other`, added to and
-   merged with all of it has them the other way round. */
+/* Whether in some layer `task` has one that `other` has behind one that it has not: in what is cut to `other` and added
+   to, those of all that come along stand the other way round. */
 static bool crosses(pwy_model *m, const char *task, const char *other)
 {
     for (int l = 0; l < 2; l++) {
@@ -424,6 +425,29 @@ START_TEST(what_cannot_be_merged)
 }
 END_TEST
 
+/* What was made another way is told apart before any number is read, and by the word for it. */
+START_TEST(of_another_shape)
+{
+    static const char *const shape[] = {
+        "d: 16, layers: 2, heads: 4, experts: 4, topk: 2, hidden: 16, vocab: 300, window: 48",
+        "d: 16, layers: 2, heads: 2, experts: 0, hidden: 16, vocab: 300, window: 48",
+        RIG_SHAPE ", router: hash"};
+    static const char *const says[] = {
+        "'heads' is 2 in the first model and 4 in the second",
+        "'experts' is more than 0 in the first model and 0 in the second",
+        "'router' is topk in the first model and hash in the second"};
+    for (int i = 0; i < 3; i++) {
+        pwy_model *made = rig_trained(rig_model(NULL, 1 << R_BYTES, shape[i]), "steps: 3, batch: 8"), *out = NULL;
+        pwy_model *strange = rig_sealed(made, NULL, NULL);
+        FAILS(pwy_model_merge(one, strange, &out), PWY_E_ARGUMENT);
+        SAYS(says[i]);
+        ck_assert_ptr_null(out);
+        pwy_model_free(strange);
+        pwy_model_free(made);
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("merge");
@@ -441,6 +465,7 @@ static Suite *suite(void)
     tcase_add_test(t, in_any_order);
     tcase_add_test(t, of_one_name);
     tcase_add_test(t, what_cannot_be_merged);
+    tcase_add_test(t, of_another_shape);
     suite_add_tcase(s, t);
     return s;
 }

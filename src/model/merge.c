@@ -34,13 +34,33 @@ static bool is_router(const char *name)
     return strcmp(last, ".router") == 0 || strcmp(last, ".bias") == 0 || strcmp(last, ".fade") == 0;
 }
 
+static pwy_status same_word(const char *what, const char *a, const char *b)
+{
+    if (strcmp(a, b) == 0) return PWY_OK;
+    return pw_fail(PWY_E_ARGUMENT, "merge: '%s' is %s in the first model and %s in the second; only models that grew "
+                   "from one sealed model can be merged", what, a, b);
+}
+
+/* All but the number of experts, which changed where some went or grew, and the ids of texts that came later. */
+static pwy_status same_words(const struct pw_node *a, const struct pw_node *b)
+{
+    for (int i = 0; i < a->n; i++) {
+        if (strcmp(a->key[i], "experts") == 0 || strcmp(a->key[i], "vocab") == 0) continue;
+        PW_TRY(same_word(a->key[i], a->item[i]->text, b->item[i]->text));
+    }
+    return PWY_OK;
+}
+
 static pwy_status same_shape(const struct pw_shape *a, const struct pw_shape *b)
 {
-    bool same = a->d == b->d && a->layers == b->layers && a->heads == b->heads && a->kv_heads == b->kv_heads
-             && (a->experts == 0) == (b->experts == 0) && a->topk == b->topk && a->hidden == b->hidden
-             && a->shared == b->shared
-             && a->window == b->window && a->parallel == b->parallel;
-    return same ? PWY_OK : other_ancestry("model");
+    struct pw_node *ours, *theirs = NULL;
+    PW_TRY(same_word("experts", a->experts == 0 ? "0" : "more than 0", b->experts == 0 ? "0" : "more than 0"));
+    PW_TRY(pw_shape_to_node(a, &ours));
+    pwy_status status = pw_shape_to_node(b, &theirs);
+    if (status == PWY_OK) status = same_words(ours, theirs);
+    pw_node_free(ours);
+    pw_node_free(theirs);
+    return status;
 }
 
 /* The trunk's; what senses share may have come to both after they parted. */
