@@ -120,22 +120,17 @@ static void growing_close(struct growing *g)
 
 /* --- the new set --- */
 
-static int layer_of(const char *name)
-{
-    return atoi(name + strlen("trunk."));
-}
-
 /* Whether it is the trunk's parameter of that name in some layer. */
 static bool is(const struct pw_param *p, const char *what)
 {
-    return strncmp(p->name, "trunk.", 6) == 0 && strcmp(strrchr(p->name, '.'), what) == 0;
+    return pw_trunk_owns(p->name) && strcmp(strrchr(p->name, '.'), what) == 0;
 }
 
 /* Copies lie where their originals do until they train. */
 static pwy_status take_experts(const struct growing *g, struct pw_params *set, const struct pw_param *p)
 {
     int64_t shape[3] = {p->groups + g->more, p->shape[1], p->shape[2]};
-    int layer = layer_of(p->name);
+    int layer = pw_trunk_layer_of(p->name);
     real **each;
     PW_NEED(each = pw_calloc((size_t)shape[0], sizeof *each));
     for (int64_t e = 0; e < p->groups; e++) each[g->id[layer][e]] = p->slice[e].w;
@@ -171,7 +166,7 @@ static real least(const struct pw_param *p)
    the least, or one could be chosen by its bias alone. */
 static pwy_status take_router(const struct growing *g, struct pw_params *set, const struct pw_param *p)
 {
-    int n = g->known + g->more, layer = layer_of(p->name);
+    int n = g->known + g->more, layer = pw_trunk_layer_of(p->name);
     int32_t *column;
     real *w;
     PW_NEED(column = pw_calloc((size_t)n, sizeof *column));
@@ -204,7 +199,7 @@ static pwy_status take_param(const struct growing *g, struct pw_params *set, con
     if (is(p, ".bias")) return take_router(g, set, p);
     if (!is(p, ".router")) return pw_params_borrow(set, p);
     PW_TRY(take_router(g, set, p));
-    return add_fade(g, set, layer_of(p->name));
+    return add_fade(g, set, pw_trunk_layer_of(p->name));
 }
 
 static pwy_status take_params(const struct growing *g, pwy_model *own)

@@ -21,19 +21,6 @@ static pwy_status other_ancestry(const char *what)
                    "model can be merged", what);
 }
 
-static bool is_trunk(const char *name)
-{
-    return strncmp(name, "trunk.", 6) == 0;
-}
-
-/* Sealed tasks have routers of their own: what is left of the trunk's, or grew, does not matter. */
-static bool is_router(const char *name)
-{
-    const char *last = strrchr(name, '.');
-    if (!is_trunk(name)) return false;
-    return strcmp(last, ".router") == 0 || strcmp(last, ".bias") == 0 || strcmp(last, ".fade") == 0;
-}
-
 static pwy_status same_word(const char *what, const char *a, const char *b)
 {
     if (strcmp(a, b) == 0) return PWY_OK;
@@ -63,12 +50,14 @@ static pwy_status same_shape(const struct pw_shape *a, const struct pw_shape *b)
     return status;
 }
 
-/* The trunk's; what senses share may have come to both after they parted. */
+/* The trunk's; what senses share may have come to both after they parted. Sealed tasks have routers of their own: what is
+   left of the trunk's, or grew, does not matter. */
 static pwy_status same_trunk(const pwy_model *a, const pwy_model *b)
 {
     for (int i = 0; i < b->params->n; i++) {
         const struct pw_param *theirs = b->params->list[i], *ours = pw_params_find(a->params, theirs->name);
-        if (!is_trunk(theirs->name) || is_router(theirs->name) || theirs->slice != NULL || ours == NULL) continue;
+        bool common = pw_trunk_owns(theirs->name) && !pw_trunk_routes(theirs->name) && theirs->slice == NULL;
+        if (!common || ours == NULL) continue;
         if (ours->n != theirs->n || memcmp(ours->w, theirs->w, (size_t)ours->n * sizeof(real)) != 0)
             return other_ancestry(theirs->name);
     }
@@ -223,7 +212,7 @@ static pwy_status bring_vocabularies(struct merging *g)
 static pwy_status bring_param(struct merging *g, const struct pw_param *p)
 {
     char *name;
-    if (is_router(p->name)) return PWY_OK;
+    if (pw_trunk_routes(p->name)) return PWY_OK;
     PW_NEED(name = pw_stems_name(&g->stems, p->name));
     bool there = pw_params_find(g->own->params, name) != NULL;
     pwy_status status = there ? PWY_OK : pw_params_borrow_as(g->own->params, p, name);

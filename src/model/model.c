@@ -22,9 +22,9 @@ static pwy_status declare_trunk(pwy_model *m)
     return pw_trunk_new(&c, m->params, &m->trunk);
 }
 
-static bool of_trunk(const struct pw_param *p)
+static bool is_common(const struct pw_param *p)
 {
-    return strncmp(p->name, "trunk.", 6) == 0 && strstr(p->name, ".experts.") == NULL;
+    return pw_trunk_owns(p->name) && strstr(p->name, ".experts.") == NULL;
 }
 
 void pw_model_count(pwy_model *m)
@@ -34,7 +34,7 @@ void pw_model_count(pwy_model *m)
     for (int i = 0; i < m->params->n; i++) {
         const struct pw_param *p = m->params->list[i];
         m->total += p->n;
-        if (of_trunk(p)) m->trunk_fixed += p->n;
+        if (is_common(p)) m->trunk_fixed += p->n;
     }
 }
 

@@ -16,11 +16,6 @@ struct keeping {
 
 /* --- what stays --- */
 
-static int layer_of(const char *name)
-{
-    return atoi(name + strlen("trunk."));
-}
-
 static int param_index(const struct pw_params *set, const struct pw_param *p)
 {
     return (int)pw_map_find(set->names, p->name, strlen(p->name));
@@ -30,20 +25,15 @@ static pwy_status mark(void *arg, const struct pw_closure_part *part)
 {
     struct keeping *k = arg;
     k->param[param_index(k->m->params, part->p)] = true;
-    if (part->expert >= 0) k->expert[layer_of(part->p->name)][part->expert] = true;
+    if (part->expert >= 0) k->expert[pw_trunk_layer_of(part->p->name)][part->expert] = true;
     return PWY_OK;
-}
-
-static bool of_trunk(const char *name)
-{
-    return strncmp(name, "trunk.", 6) == 0;
 }
 
 /* The trunk stays as a trunk, whether or not the tasks have norms and routers of their own. */
 static pwy_status mark_all(struct keeping *k)
 {
     const struct pw_params *set = k->m->params;
-    for (int i = 0; i < set->n; i++) k->param[i] = of_trunk(set->list[i]->name);
+    for (int i = 0; i < set->n; i++) k->param[i] = pw_trunk_owns(set->list[i]->name);
     for (int64_t t = 0; t < k->m->registry->n; t++) {
         struct pw_net *net;
         if (!k->keep[t]) continue;
@@ -106,7 +96,7 @@ static void keeping_close(struct keeping *k)
 /* The columns, of a router or its biases, of the experts that the router still knows. */
 static pwy_status cut_router(const struct keeping *k, struct pw_params *set, const struct pw_param *p)
 {
-    int layer = layer_of(p->name), last = p->rank - 1;
+    int layer = pw_trunk_layer_of(p->name), last = p->rank - 1;
     int64_t shape[2] = {p->shape[0], 0}, width = p->shape[last], rows = p->n / width;
     int32_t *keep, n = 0;
     real *w;
@@ -121,19 +111,12 @@ static pwy_status cut_router(const struct keeping *k, struct pw_params *set, con
     return pw_params_bring(set, p->name, p->rank, shape, w, false);
 }
 
-static bool is_router(const struct keeping *k, const char *name)
-{
-    const char *last = strrchr(name, '.');
-    if (!of_trunk(name) || k->routed >= k->m->shape.experts) return false;
-    return strcmp(last, ".router") == 0 || strcmp(last, ".bias") == 0 || strcmp(last, ".fade") == 0;
-}
-
 /* Nothing that the router still knows fades in. */
 static bool faded(const struct keeping *k, const struct pw_param *p)
 {
-    if (!of_trunk(p->name) || strcmp(strrchr(p->name, '.'), ".fade") != 0) return false;
+    if (!pw_trunk_owns(p->name) || strcmp(strrchr(p->name, '.'), ".fade") != 0) return false;
     for (int e = 0, n = 0; e < k->m->shape.experts && n < k->routed; e++) {
-        if (!k->expert[layer_of(p->name)][e]) continue;
+        if (!k->expert[pw_trunk_layer_of(p->name)][e]) continue;
         if (p->w[e] != 0) return false;
         n++;
     }
@@ -143,8 +126,8 @@ static bool faded(const struct keeping *k, const struct pw_param *p)
 static pwy_status take_param(const struct keeping *k, struct pw_params *set, const struct pw_param *p)
 {
     if (faded(k, p)) return PWY_OK;
-    if (is_router(k, p->name)) return cut_router(k, set, p);
-    if (p->slice != NULL) return pw_params_borrow_some(set, p, k->expert[layer_of(p->name)]);
+    if (k->routed < k->m->shape.experts && pw_trunk_routes(p->name)) return cut_router(k, set, p);
+    if (p->slice != NULL) return pw_params_borrow_some(set, p, k->expert[pw_trunk_layer_of(p->name)]);
     return pw_params_borrow(set, p);
 }
 

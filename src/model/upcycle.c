@@ -113,7 +113,7 @@ static pwy_status take_params(const pwy_model *dense, const struct pw_upcycle *h
     PW_NEED(own->params = pw_params_new((uint64_t)how->seed));
     for (int i = 0; i < dense->params->n; i++) {
         const struct pw_param *p = dense->params->list[i];
-        const char *ffn = strncmp(p->name, "trunk.", 6) == 0 ? strstr(p->name, ".ffn.") : NULL;
+        const char *ffn = pw_trunk_owns(p->name) ? strstr(p->name, ".ffn.") : NULL;
         PW_TRY(ffn != NULL ? spread_out(own->params, p, ffn, how) : pw_params_borrow(own->params, p));
     }
     return PWY_OK;

@@ -27,6 +27,9 @@ pwy_status pw_ffn_back(struct pw_exec *x, int rows, int d, int f, const real *in
    Parameters "trunk.<layer>.norm1|qkv|out|norm2|router|fade|experts.w13|experts.w2|ffn.w13|ffn.w2|shared.w13|
    shared.w2", "trunk.norm". Matrices N(0, 1/fan_in); output matrices (out, w2) also by 1/sqrt(2 L); router
    N(0, .02). */
+bool pw_trunk_owns(const char *name);                       /* whether a parameter of that name is the trunk's */
+int pw_trunk_layer_of(const char *name);                    /* the layer in the name of a block's */
+bool pw_trunk_routes(const char *name);                     /* whether it is a router, its biases or its fading in */
 struct pw_trunk_config {
     /* experts 0: dense; shared: how many, each hidden */
     int d, layers, heads, kv_heads, experts, topk, hidden, shared;

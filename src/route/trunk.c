@@ -59,6 +59,25 @@ static struct pw_trunk_config complete(const struct pw_trunk_config *c)
 
 /* --- parameters --- */
 
+static const char trunk[] = "trunk.";
+
+bool pw_trunk_owns(const char *name)
+{
+    return strncmp(name, trunk, strlen(trunk)) == 0;
+}
+
+int pw_trunk_layer_of(const char *name)
+{
+    return atoi(name + strlen(trunk));
+}
+
+bool pw_trunk_routes(const char *name)
+{
+    const char *last = strrchr(name, '.');
+    if (!pw_trunk_owns(name)) return false;
+    return strcmp(last, ".router") == 0 || strcmp(last, ".bias") == 0 || strcmp(last, ".fade") == 0;
+}
+
 static pwy_status declare_matrix(struct pw_params *set, int layer, const char *name, int fan_in, int width,
                                  double spread,
                                  struct pw_param **out)

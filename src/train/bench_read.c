@@ -52,7 +52,7 @@ double pw_bench_token_bytes(const struct pw_params *params, int64_t topk, int64_
     for (int i = 0; i < params->n; i++) {
         const struct pw_param *p = params->list[i];
         if (p->packed.at != NULL) sum += bytes_of(p, topk);
-        else if (strncmp(p->name, "trunk.", 6) == 0) sum += (double)p->n * (double)sizeof(real);
+        else if (pw_trunk_owns(p->name)) sum += (double)p->n * (double)sizeof(real);
     }
     return sum;
 }
