@@ -2,6 +2,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include "base/digest.h"
 #include "base/example_bytes.h"
 #include "model/model.h"
 #include "train/train.h"
@@ -536,6 +537,108 @@ START_TEST(a_changed_number_is_found)
 }
 END_TEST
 
+/* --- what a task reads, and nothing else --- */
+
+/* Made anew. */
+struct digest { unsigned char of[PW_DIGEST_LEN]; };
+
+static struct digest digest_of(const pwy_model *m, const char *task)
+{
+    struct digest d;
+    struct pw_net *net;
+    OK(pw_model_net(m, task, &net));
+    OK(pw_closure_digest(m, net, d.of));
+    return d;
+}
+
+static bool is_digest(const pwy_model *m, const char *task, const struct digest *want)
+{
+    struct digest got = digest_of(m, task);
+    return memcmp(got.of, want->of, sizeof got.of) == 0;
+}
+
+static pwy_model *opened_from(struct bytes file)
+{
+    pwy_model *m;
+    OK(pwy_model_open_memory(NULL, file.data, file.len, &m));
+    return m;
+}
+
+/* Whether an answer may go by it and yet none here change: an expert that no row met, what tells tasks apart, and where
+   trees cut, which these tables have none of. */
+static bool may_be_still(const struct pw_param *p)
+{
+    return p->slice != NULL || strstr(p->name, "which") != NULL || strstr(p->name, "/cuts") != NULL;
+}
+
+struct read_by { char *answers[R_TASKS]; struct digest digest[R_TASKS]; int tasks; };
+
+static void compare_reading(struct bytes file, const struct read_by *was, const struct pw_param *p)
+{
+    pwy_model *m = opened_from(file);
+    for (int t = 0; t < R_TASKS; t++) {
+        if ((was->tasks >> t & 1) == 0) continue;
+        char *now = rig_ask(m, NULL, 1 << t, 8, 8);
+        bool still = strcmp(now, was->answers[t]) == 0, same = is_digest(m, rig_task[t].name, &was->digest[t]);
+        ck_assert_msg(still || !same, "%s answers otherwise by %s, its digest is the same", rig_task[t].name, p->name);
+        ck_assert_msg(!still || same || may_be_still(p), "%s does not read %s, its digest does", rig_task[t].name,
+                      p->name);
+        free(now);
+    }
+    pwy_model_free(m);
+}
+
+static void change_and_compare(struct bytes file, const struct read_by *was, const struct pw_param *p, const real *w)
+{
+    size_t n = (size_t)(p->slice != NULL ? pw_param_group_size(p) : p->n);
+    real *at = memmem(file.data, (size_t)file.len, w, n * sizeof *w), *old = malloc(n * sizeof *w);
+    ck_assert_msg(at != NULL, "%s is not in the file", p->name);
+    memcpy(old, at, n * sizeof *w);
+    for (size_t i = 0; i < n; i++) at[i] = old[i] * (real).4 + (real)(.3 + .01 * (double)(i % 7));
+    compare_reading(file, was, p);
+    memcpy(at, old, n * sizeof *w);
+    free(old);
+}
+
+/* Each tensor in turn, and each expert, is changed: who answers otherwise has another digest, and who has one reads
+   it. */
+START_TEST(a_digest_is_of_what_is_read)
+{
+    struct read_by was = {.tasks = OLD | 1 << R_SERIES | 1 << R_WRITE};
+    pwy_model *m = rig_added(sealed, 1 << R_SERIES | 1 << R_WRITE, "{steps: 8, batch: 8, add: {parameters: 100000}}");
+    struct bytes file = rig_bytes(m);
+    for (int t = 0; t < R_TASKS; t++) {
+        if ((was.tasks >> t & 1) == 0) continue;
+        was.answers[t] = rig_ask(m, NULL, 1 << t, 8, 8);
+        was.digest[t] = digest_of(m, rig_task[t].name);
+    }
+    for (int i = 0; i < m->params->n; i++) {
+        const struct pw_param *p = m->params->list[i];
+        for (int e = 0; p->slice != NULL && e < p->shape[0]; e++) change_and_compare(file, &was, p, p->slice[e].w);
+        if (p->slice == NULL) change_and_compare(file, &was, p, p->w);
+    }
+    for (int t = 0; t < R_TASKS; t++) free(was.answers[t]);
+    free(file.data);
+    pwy_model_free(m);
+}
+END_TEST
+
+/* A word of the model's own settings, of the same length. */
+START_TEST(a_digest_is_of_how_rows_are_routed)
+{
+    struct bytes file = rig_bytes(sealed);
+    struct digest was = digest_of(sealed, "words");
+    char *at = memmem(file.data, (size_t)file.len, "\"softmax\"", 9);
+    ck_assert_ptr_nonnull(at);
+    memcpy(at, "\"sigmoid\"", 9);
+    pwy_model *m = opened_from(file);
+    ck_assert(!is_digest(m, "words", &was));
+    FAILS(pwy_model_check(m, "words"), PWY_E_FORMAT);
+    pwy_model_free(m);
+    free(file.data);
+}
+END_TEST
+
 /* --- a changed byte in a file --- */
 
 struct named { char file[160], part[128]; int n; };
@@ -673,6 +776,8 @@ static Suite *suite(void)
     tcase_add_test(t, golden_answers_are_compared);
     tcase_add_test(t, examples_as_bytes);
     tcase_add_test(t, a_changed_number_is_found);
+    tcase_add_test(t, a_digest_is_of_what_is_read);
+    tcase_add_test(t, a_digest_is_of_how_rows_are_routed);
     tcase_add_test(t, a_changed_byte_is_named);
     suite_add_tcase(s, t);
     return s;

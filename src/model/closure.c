@@ -48,7 +48,7 @@ static bool reads(const struct pw_net *net, const struct pw_param *p)
 /* Candidates of the layer that an expert tensor belongs to; NULL: all that the trunk's router knows. */
 static const int32_t *candidates(const pwy_model *m, const struct pw_net *net, const struct pw_param *p, int *n)
 {
-    int layer = atoi(p->name + strlen("trunk."));
+    int layer = pw_trunk_layer_of(p->name);
     const struct pw_way_layer *own = net->way == NULL ? NULL : &net->way->layer[layer];
     *n = own != NULL && own->expert != NULL ? own->n : (int)m->shape.experts;
     return own != NULL && own->expert != NULL ? own->expert : NULL;
@@ -133,11 +133,24 @@ static pwy_status digest_text(struct pw_digest *d, char *text)
     return PWY_OK;
 }
 
+/* How rows choose their experts and weigh them; nothing where it is the usual way. */
+static void digest_router(struct pw_digest *d, const struct pw_shape *s)
+{
+    double number[] = {s->gate_scale, s->capacity};
+    bool usual = s->router == 0 && s->gate == 0 && s->normalise == 0 && s->gate_scale == 1 && s->capacity == 0;
+    if (usual || s->experts == 0) return;
+    pw_digest_add_text(d, pw_router_all_words[s->router]);
+    pw_digest_add_text(d, pw_gate_words[s->gate]);
+    pw_digest_add_text(d, pw_normalise_words[s->normalise]);
+    pw_digest_add(d, number, sizeof number);
+}
+
 /* What of the model's shape an answer depends on. */
 static void digest_shape(struct pw_digest *d, const struct pw_shape *s)
 {
     int64_t of[] = {s->d, s->layers, s->heads, s->kv_heads, s->topk, s->hidden, s->shared, s->window, s->parallel};
     pw_digest_add(d, of, sizeof of);
+    digest_router(d, s);
 }
 
 static bool reads_text(const struct pw_net *net)

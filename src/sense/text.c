@@ -62,6 +62,7 @@ static pwy_status text_open(struct pw_sense *s, const struct pw_node *node)
         free(t);
         return status;
     }
+    t->grams = t->grams && s->outputs > 0;  /* what writes has no wide path */
     s->state = t;
     s->input = (double)t->tokens;
     s->wide_rows = t->grams ? t->features : 0;
