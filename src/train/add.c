@@ -5,6 +5,7 @@
 #include "train/numbers.h"
 #include "train/operations.h"
 #include "train/use.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,9 +22,11 @@ static pwy_status add_way(struct adding *a)
     struct source s;
     struct growth g = {.adapter = (int)a->o->adapter};
     PW_TRY(pw_reuse_choose(a, &s));
+    struct source quick = s;
     if (s.net != NULL) {
         PW_TRY(pw_use_new(a->m, &a->use));
-        PW_TRY(pw_reuse_probe(a, &s, PW_REUSE_ROWS, a->use));
+        PW_TRY(pw_reuse_probe(a, &quick, PW_REUSE_ROWS, a->use));
+        if (isnan(s.score)) s.score = quick.score;
     }
     if (s.net != NULL || a->o->parameters > 0) pw_growth_plan(a, &s, &g);
     if (a->o->operations > 0) PW_TRY(pw_growth_within(a, &s, &g));

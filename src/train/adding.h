@@ -13,7 +13,7 @@ struct adding {
 };
 
 /* --- reuse.c: which old pathway --- */
-struct source { int64_t task; struct pw_net *net; double score; };      /* net NULL: there is none */
+struct source { int64_t task; struct pw_net *net; double score; };      /* net NULL: there is none; NAN: not measured */
 enum { PW_REUSE_ROWS = 192 };                                           /* of a quick look */
 pwy_status pw_reuse_choose(struct adding *a, struct source *out);
 /* The new task takes the way and the token of another, for trying. */

@@ -8,7 +8,9 @@
 #include <string.h>
 
 enum { HELD_OUT = 3 };                  /* every third row scores */
-static const double RIDGE = 3e-2;       /* of the mean square of a feature, times the rows */
+/* Of the mean square of a feature, times the rows; what explains most counts: few rows want more than many do. */
+static const double ridges[] = {.03, .3, 3, 30};
+enum { RIDGES = sizeof ridges / sizeof *ridges };
 
 struct table {                          /* rows of features and answers, as they come */
     int rows, most, f, c;
@@ -24,7 +26,7 @@ static void table_close(struct table *t)
 
 static pwy_status table_open(struct table *t, const pwy_model *m, const struct pw_net *net, int most, double **use)
 {
-    *t = (struct table){.most = most, .f = 2 * (int)m->shape.d + 1, .c = net->outputs, .use = use};
+    *t = (struct table){.most = most, .f = 2 * (int)m->shape.d, .c = net->outputs, .use = use};
     PW_NEED(t->x = pw_calloc((size_t)most * (size_t)t->f, sizeof *t->x));
     PW_NEED(t->y = pw_calloc((size_t)most * (size_t)t->c, sizeof *t->y));
     return PWY_OK;
@@ -45,9 +47,8 @@ static pwy_status take_rows(void *arg, struct pw_infer *f, struct pw_net *net)
     const struct pw_group *g = &f->pass.group[0];
     for (int i = 0; i < g->n && t->rows < t->most; i++, t->rows++) {
         double *x = t->x + (size_t)t->rows * (size_t)t->f;
-        const real *from = g->normed + (size_t)i * (size_t)(t->f - 1);
-        for (int j = 0; j < t->f - 1; j++) x[j] = (double)from[j];
-        x[t->f - 1] = 1;
+        const real *from = g->normed + (size_t)i * (size_t)t->f;
+        for (int j = 0; j < t->f; j++) x[j] = (double)from[j];
         answer_of(net->task, &f->item[g->index[i]].target, t->c, t->y + (size_t)t->rows * (size_t)t->c);
     }
     if (t->use != NULL) pw_use_add(t->use, &f->pass);
@@ -57,6 +58,21 @@ static pwy_status take_rows(void *arg, struct pw_infer *f, struct pw_net *net)
 static bool held_out(int row)
 {
     return row % HELD_OUT == 0;
+}
+
+/* Each column of v (rows, n) less its mean over the rows that fit: the ridge is not to pull at that. */
+static void centre(int rows, int n, double *v)
+{
+    for (int j = 0; j < n; j++) {
+        double sum = 0;
+        int fitted = 0;
+        for (int r = 0; r < rows; r++) {
+            if (held_out(r)) continue;
+            sum += v[(size_t)r * (size_t)n + (size_t)j];
+            fitted++;
+        }
+        for (int r = 0; r < rows && fitted > 0; r++) v[(size_t)r * (size_t)n + (size_t)j] -= sum / fitted;
+    }
 }
 
 /* a (f, f) = sum of x x^T, b (f, c) = sum of x y^T over the rows that fit. */
@@ -119,26 +135,36 @@ static double explained(const struct table *t, const double *b)
     return spread > 0 ? 1 - error / spread : 0;
 }
 
-static pwy_status regress(const struct table *t, double *score)
+/* a (f, f), b (f, c) as gathered are left; with (f, f + c): room. */
+static double by_ridge(const struct table *t, double ridge, const double *a, const double *b, double *with)
 {
     size_t f = (size_t)t->f, c = (size_t)t->c;
-    double *a, *b = NULL, trace = 0;
-    PW_NEED(a = pw_calloc(f * f, sizeof *a));
-    b = pw_calloc(f * c, sizeof *b);
-    if (b == NULL) {
-        free(a);
-        return PWY_E_NOMEM;
-    }
-    gather(t, a, b);
+    double *solution = with + f * f, trace = 0;
+    memcpy(with, a, f * f * sizeof *a);
+    memcpy(solution, b, f * c * sizeof *b);
     for (size_t i = 0; i < f; i++) trace += a[i * f + i];
-    for (size_t i = 0; i < f; i++) a[i * f + i] += RIDGE * trace / (double)f + 1e-9;
+    for (size_t i = 0; i < f; i++) with[i * f + i] += ridge * trace / (double)f + 1e-9;
+    if (!factor((int)f, with)) return -INFINITY;
+    solve((int)f, (int)c, with, solution);
+    return explained(t, solution);
+}
+
+static pwy_status regress(struct table *t, double *score)
+{
+    size_t f = (size_t)t->f, c = (size_t)t->c, size = f * (f + c);
+    double *a, *b, *with;
+    PW_NEED(a = pw_calloc(2 * size, sizeof *a));
+    b = a + f * f;
+    with = a + size;
+    centre(t->rows, t->f, t->x);
+    centre(t->rows, t->c, t->y);
+    gather(t, a, b);
     *score = -INFINITY;
-    if (factor((int)f, a)) {
-        solve((int)f, (int)c, a, b);
-        *score = explained(t, b);
+    for (int i = 0; i < RIDGES; i++) {
+        double found = by_ridge(t, ridges[i], a, b, with);
+        if (found > *score) *score = found;
     }
     free(a);
-    free(b);
     return PWY_OK;
 }
 

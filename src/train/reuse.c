@@ -2,6 +2,7 @@
 #include "train/adding.h"
 #include "train/near.h"
 #include "train/probe.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ static pwy_status list_sources(const struct adding *a, bool any_sense, struct so
         PW_TRY(pw_registry_task(a->m->registry, i, &t));
         if (!t->trained || (!any_sense && !shares_sense(t, a->net->task))) continue;
         if (t->pathway == NULL && a->m->shape.experts > 0) continue;
-        list[(*n)++] = (struct source){.task = i};
+        list[(*n)++] = (struct source){.task = i, .score = NAN};
     }
     return PWY_OK;
 }
