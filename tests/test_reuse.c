@@ -43,21 +43,27 @@ static void close_models(void)
     pwy_context_free(ctx);
 }
 
-/* A task as the rig's, under another name. */
-static pwy_status add(pwy_model *m, int task, const char *name, const char *how, pwy_trainer **out)
+/* A task as one of the rig's, under another name. */
+static pwy_status add_rows(pwy_model *m, int task, const char *name, pwy_source *s, const char *how, pwy_trainer **out)
 {
     pwy_registry *r;
     pwy_task *t;
     pwy_options *o = rig_options(how);
-    pwy_source *s = rig_source(ctx, task, 0, R_ROWS);
     OK(pwy_registry_new(ctx, &r));
     OK(pwy_registry_add(r, name, rig_task[task].kind, &t));
     OK(pwy_task_add_part(t, rig_task[task].part, rig_task[task].sense));
     OK(pwy_task_set_source(t, PWY_TRAIN, s));
     pwy_status status = pwy_trainer_add(m, r, o, out);
-    pwy_source_free(s);
     pwy_options_free(o);
     pwy_registry_free(r);
+    return status;
+}
+
+static pwy_status add(pwy_model *m, int task, const char *name, const char *how, pwy_trainer **out)
+{
+    pwy_source *s = rig_source(ctx, task, 0, R_ROWS);
+    pwy_status status = add_rows(m, task, name, s, how, out);
+    pwy_source_free(s);
     return status;
 }
 
@@ -175,6 +181,43 @@ START_TEST(the_informative_one_is_best)
     reuses(R_WRITE, "best", "reply");
     best_of_two(R_TEXT);
     best_of_two(R_WRITE);
+}
+END_TEST
+
+static double explains(void)
+{
+    const char *at = strstr(said, "it explains ");
+    ck_assert_msg(at != NULL, "%s", said);
+    return atof(at + strlen("it explains "));
+}
+
+/* Rows of which one in eight has another label, and nothing that tells which. */
+static pwy_source *rows_by_chance(void)
+{
+    pwy_source *s;
+    pwy_example *ex;
+    OK(pwy_source_new(ctx, &s));
+    OK(pwy_example_new(&ex));
+    for (int64_t i = 0; i < R_ROWS; i++) {
+        rig_row(R_TEXT, i, ex);
+        OK(pwy_example_set_label(ex, (i * 5 + i / 8) % 8 == 0 ? "odd" : "even"));
+        OK(pwy_source_append(s, ex));
+    }
+    pwy_example_free(ex);
+    return s;
+}
+
+/* Fewer rows than features: what can be told is told, and of what cannot be nothing is explained, but not less. */
+START_TEST(few_rows_are_enough)
+{
+    pwy_trainer *t;
+    pwy_source *s = rows_by_chance();
+    pwy_trainer_free(added(sealed, R_TEXT, "newcomer", "{steps: 1, batch: 8, add: {reuse: words}}"));
+    ck_assert_msg(explains() > .5, "%s", said);
+    OK(add_rows(sealed, R_TEXT, "newcomer", s, "{steps: 1, batch: 8, add: {reuse: words}}", &t));
+    ck_assert_msg(fabs(explains()) < .1, "%s", said);
+    pwy_trainer_free(t);
+    pwy_source_free(s);
 }
 END_TEST
 
@@ -316,6 +359,7 @@ static Suite *suite(void)
     tcase_add_test(t, by_name_without_pathways);
     tcase_add_test(t, at_random);
     tcase_add_test(t, the_informative_one_is_best);
+    tcase_add_test(t, few_rows_are_enough);
     tcase_add_test(t, the_most_used_are_cloned);
     tcase_add_test(t, it_starts_as_what_it_reuses);
     suite_add_tcase(s, t);
