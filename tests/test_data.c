@@ -84,7 +84,7 @@ START_TEST(test_columns_refused)
     put_text("twice.csv", "a,b,a\n1,2,x\n");
     put_text("empty.csv", "");
     refused("{parts: {t: text}, target: class, where: a.csv}", PWY_E_NOT_FOUND,
-            "no column 't'; its columns are a, b, class");
+            "no column 't'; its columns are a, b, class (its first line; where that is a row, `columns:` names them)");
     refused("{parts: {a: text}, target: label, where: a.csv}", PWY_E_NOT_FOUND,
             "no column 'label'; its columns are a, b, class");
     refused("{parts: {a: text}, where: a.csv}", PWY_E_NOT_FOUND, "`target:`");

@@ -72,9 +72,9 @@ pwy_status pw_rows_column(const struct pw_rows *t, const char *what, const char 
     for (int c = 0; c < t->n_columns && status == PWY_OK && list.len < 600; c++)
         status = pw_buf_printf(&list, "%s%s", c ? ", " : "", pw_map_key(t->columns, c));
     if (status == PWY_OK)
-        status = pw_node_fail(node, PWY_E_NOT_FOUND, "%s: '%s' has no column '%s'; its columns are %s", what, t->path,
-                              name,
-                              list.len ? list.data : "none");
+        status = pw_node_fail(node, PWY_E_NOT_FOUND, "%s: '%s' has no column '%s'; its columns are %s%s", what,
+                              t->path, name, list.len ? list.data : "none",
+                              t->first_line > 1 ? " (its first line; where that is a row, `columns:` names them)" : "");
     pw_buf_free(&list);
     return status;
 }
