@@ -81,9 +81,9 @@ PWY_API pwy_status pwy_model_rename(const pwy_model *model, const char *task, co
  *  and one digest, is there once: so what two added to copies of one model comes together. A sense that the sealed
  *  model had not, and each of the two brought for itself, is there twice, with a tokenizer each where it is text: every
  *  task reads what it learned with, and keeps its answers to the bit and its digest. Both must have grown from one
- *  sealed model: PWY_E_ARGUMENT names a tensor of the trunk that is not the same. PWY_E_EXISTS: a task of both that is
- *  not the same; PWY_E_STATE: one of other's that is not sealed. Any thread, while others use the models, which *out
- *  (the caller's) holds. @since 0.1 */
+ *  sealed model: PWY_E_ARGUMENT names the setting or the tensor of the trunk that is not the same. PWY_E_EXISTS: a task
+ *  of both that is not the same; PWY_E_STATE: one of other's that is not sealed. Any thread, while others use the
+ *  models, which *out (the caller's) holds. @since 0.1 */
 PWY_API pwy_status pwy_model_merge(const pwy_model *model, const pwy_model *other, pwy_model **out);
 /** The digest of a sealed task's closure as 64 hexadecimal digits: it depends on nothing but what its answers read. The
  *  caller's (pwy_text_free). PWY_E_STATE: the task is not sealed. @since 0.1 */
