@@ -50,8 +50,8 @@ static pwy_status same_shape(const struct pw_shape *a, const struct pw_shape *b)
     return status;
 }
 
-/* The trunk's; what senses share may have come to both after they parted. Sealed tasks have routers of their own: what is
-   left of the trunk's, or grew, does not matter. */
+/* The trunk's; what senses share may have come to both after they parted. Sealed tasks have routers of their own: what
+   is left of the trunk's, or grew, does not matter. */
 static pwy_status same_trunk(const pwy_model *a, const pwy_model *b)
 {
     for (int i = 0; i < b->params->n; i++) {
