@@ -1,6 +1,7 @@
 /* What a task that is added gets of its own: a text that the model's tokenizer cuts into bytes, a tokenizer; and all of
    it together no more than it was given. */
 #include "model/model.h"
+#include "train/train.h"
 #include "train_rig.h"
 #include "suite.h"
 
@@ -177,7 +178,8 @@ static pwy_status add_within(pwy_model *base, int tasks, int64_t budget, pwy_tra
         snprintf(how, sizeof how, "again %s", rig_task[t].name);
         if (tasks >> t & 1) add_again(r, t, how);
     }
-    snprintf(how, sizeof how, "{steps: 1, batch: 8, add: {parameters: %lld}}", (long long)budget);
+    if (budget == 0) snprintf(how, sizeof how, "steps: 1, batch: 8");
+    else snprintf(how, sizeof how, "{steps: 1, batch: 8, add: {parameters: %lld}}", (long long)budget);
     pwy_options *o = rig_options(how);
     pwy_status status = pwy_trainer_add(base, r, o, out);
     pwy_options_free(o);
@@ -185,7 +187,7 @@ static pwy_status add_within(pwy_model *base, int tasks, int64_t budget, pwy_tra
     return status;
 }
 
-/* What it brought when it has learned. */
+/* What it brought when it has learned; budget 0: none given. */
 static int64_t brought(pwy_model *base, int tasks, int64_t budget)
 {
     pwy_trainer *t;
@@ -250,6 +252,32 @@ START_TEST(no_more_without_a_pathway)
 }
 END_TEST
 
+/* The adapter that it has room for where no budget is given. */
+static int usual_adapter(pwy_model *base, int task)
+{
+    pwy_trainer *t;
+    struct pw_net *net;
+    char name[64];
+    snprintf(name, sizeof name, "again %s", rig_task[task].name);
+    OK(add_within(base, 1 << task, 0, &t));
+    OK(pw_model_net(t->model, name, &net));
+    int width = net->way->adapter;
+    pwy_trainer_free(t);
+    return width;
+}
+
+/* A tenth of what a model of the task's own would have: much for a text, less than it needs anyway for a small table. */
+START_TEST(a_tenth_unless_given)
+{
+    pwy_model *base = base_of(OLD), *alone = rig_trained(rig_model(NULL, 1 << R_TEXT, NULL), "steps: 1, batch: 8");
+    ck_assert_int_le(brought(base, 1 << R_TEXT, 0), pwy_model_parameters(alone) / 10);
+    ck_assert_int_eq(usual_adapter(base, R_TEXT), 8);
+    ck_assert_int_eq(usual_adapter(base, R_TABLE), 0);
+    pwy_model_free(alone);
+    pwy_model_free(base);
+}
+END_TEST
+
 /* Of tasks that are added together the first brings what they share. */
 START_TEST(no_more_of_several)
 {
@@ -274,6 +302,7 @@ int main(void)
     tcase_add_test(t, the_old_stay);
     tcase_add_test(t, no_more_than_given);
     tcase_add_test(t, no_more_without_a_pathway);
+    tcase_add_test(t, a_tenth_unless_given);
     tcase_add_test(t, no_more_of_several);
     suite_add_tcase(s, t);
     return run_suite(s);
