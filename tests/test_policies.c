@@ -346,6 +346,10 @@ START_TEST(every_policy_takes_what_comes)
             logits[pw_route_size(&c, 1, &all) - 1] = NAN;
             ck_assert_int_eq(pw_route(&r.x, &c, 1, &all, logits, NULL, &out), PWY_E_DATA);
             ck_assert_ptr_nonnull(strstr(pwy_error_message(), "expert 3"));
+            logits[0] = NAN;
+            ck_assert_int_eq(pw_route(&r.x, &c, 1, &all, logits, NULL, &out), PWY_E_DATA);
+            ck_assert_ptr_nonnull(strstr(pwy_error_message(), "row 0"));
+            ck_assert_ptr_nonnull(strstr(pwy_error_message(), "expert 0"));
             if (rows == T) break;
         }
     }

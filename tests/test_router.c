@@ -187,6 +187,32 @@ static pwy_status first_ones(int64_t layer, int64_t n, int64_t candidates, int64
     return PWY_OK;
 }
 
+/* One expert a row, the last; the other slot stays empty. */
+static pwy_status the_last(int64_t layer, int64_t n, int64_t candidates, int64_t topk, const float *logits,
+                           int32_t *chosen, float *gates, void *user)
+{
+    (void)layer, (void)logits, (void)user;
+    for (int64_t i = 0; i < n * topk; i++) {
+        chosen[i] = i % topk == 0 ? (int32_t)candidates - 1 : -1;
+        gates[i] = i % topk == 0;
+    }
+    return PWY_OK;
+}
+
+START_TEST(a_caller_leaves_slots_empty)
+{
+    float gates[4];
+    const float logits[8] = {0};
+    int32_t experts[4];
+    pwy_router *r = open_router("{experts: 4, balance: 0}");
+    OK(pwy_router_set_function(r, the_last, NULL, NULL, NULL));
+    OK(pwy_router_route(r, 2, logits, experts, gates));
+    for (int i = 0; i < 4; i++) ck_assert_int_eq(experts[i], i % 2 == 0 ? -1 : 3);
+    for (int i = 0; i < 4; i++) ck_assert_float_eq(gates[i], i % 2);
+    pwy_router_free(r);
+}
+END_TEST
+
 START_TEST(a_function_of_the_callers)
 {
     float scale = .25f, gates[4], dlogits[8], dgates[4] = {1, 1, 1, 1};
@@ -220,6 +246,7 @@ int main(void)
     tcase_add_test(c, by_keys);
     tcase_add_test(c, one_row_for_a_task);
     tcase_add_test(c, a_function_of_the_callers);
+    tcase_add_test(c, a_caller_leaves_slots_empty);
     suite_add_tcase(s, c);
     return run_suite(s);
 }

@@ -217,12 +217,17 @@ START_TEST(a_trainer_replays)
 }
 END_TEST
 
+static int64_t total_of(const pwy_record *r, const char *task, int64_t layer, int experts)
+{
+    int64_t counts[16], sum = 0;
+    OK(pwy_record_counts(r, task, layer, counts));
+    for (int e = 0; e < experts; e++) sum += counts[e];
+    return sum;
+}
+
 static int64_t total(const pwy_record *r, const char *task, int64_t layer)
 {
-    int64_t counts[4], sum = 0;
-    OK(pwy_record_counts(r, task, layer, counts));
-    for (int e = 0; e < 4; e++) sum += counts[e];
-    return sum;
+    return total_of(r, task, layer, 4);
 }
 
 START_TEST(a_record_counts)
@@ -262,6 +267,25 @@ START_TEST(a_record_counts)
 }
 END_TEST
 
+/* Many tasks by sixteen experts: more than a record has room for to begin with. */
+START_TEST(a_record_grows)
+{
+    pwy_model *m = rig_model(NULL, R_ALL, BARE ", experts: 16, topk: 2"), *out;
+    pwy_record *r;
+    OK(pwy_record_new(m, &r));
+    run(m, NULL, PWY_ROUTES_OFF, r, &out);
+    for (int l = 0; l < 2; l++) {
+        int64_t sum = 0;
+        for (int t = 0; t < R_TASKS; t++) sum += total_of(r, rig_task[t].name, l, 16);
+        ck_assert_int_gt(sum, 0);
+        ck_assert_int_eq(total_of(r, NULL, l, 16), sum);
+    }
+    pwy_record_free(r);
+    pwy_model_free(out);
+    pwy_model_free(m);
+}
+END_TEST
+
 START_TEST(a_record_counts_drops)
 {
     pwy_model *m = rig_model(NULL, SOME, SHAPE ", capacity: .5"), *out;
@@ -295,6 +319,7 @@ int main(void)
     tcase_add_test(c, a_session_replays_to_the_bit);
     tcase_add_test(c, a_trainer_replays);
     tcase_add_test(c, a_record_counts);
+    tcase_add_test(c, a_record_grows);
     tcase_add_test(c, a_record_counts_drops);
     suite_add_tcase(s, c);
     return run_suite(s);
