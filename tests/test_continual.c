@@ -103,6 +103,8 @@ START_TEST(what_is_missing_is_no_figure)
     is(pwy_continual_forward_transfer(c, 1), NAN);
     is(pwy_continual_score(c, 0, 0), NAN);
     is(pwy_continual_score(c, 7, 0), NAN);
+    is(pwy_continual_score(c, 3, 0), NAN);
+    is(pwy_continual_forgetting(c, 0), NAN);
     is(pwy_continual_baseline(c, 3), NAN);
     pwy_continual_free(c);
 }

@@ -423,6 +423,7 @@ static bool wanted(int q, int i)
     case 6: return i % 3 != 1 && i % 10 == 7;
     case 7: return i == 42;
     case 8: return i % 9 == 0 && i % 10 == 0 && i % 5 == 0;
+    case 9: return i % 3 != 0;
     default: return false;
     }
 }
@@ -431,9 +432,9 @@ static void check_queries(const pwy_registry *r, int n)
 {
     static const char *const query[] = {"{}", "sense: audio", "sense: text", "state: sealed", "state: trained",
         "kind: regress", "label: label 7", "name: task 42", "{state: sealed, label: label 0, sense: text}",
-        "{name: task 42, kind: regress}"};
+        "state: open", "{name: task 42, kind: regress}"};
     int64_t out[2000];
-    for (int q = 0; q < 10; q++) {
+    for (int q = 0; q < 11; q++) {
         int64_t found = select_all(r, query[q], 1 + q * 6, out), at = 0;
         for (int i = 0; i < n; i++)
             if (wanted(q, i)) ck_assert_int_eq(out[at++], i);
